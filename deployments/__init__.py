@@ -1,0 +1,1 @@
+"""The facts CI reports, and who may see them."""

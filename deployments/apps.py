@@ -1,0 +1,9 @@
+"""App configuration."""
+
+from django.apps import AppConfig
+
+
+class DeploymentsConfig(AppConfig):
+    """The floor `deployments`."""
+
+    name = "deployments"

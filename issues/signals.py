@@ -1,0 +1,5 @@
+"""Bells of this floor; who hears them stands in `postdeploy/wiring.py`."""
+
+from django.dispatch import Signal
+
+issue_changed = Signal()

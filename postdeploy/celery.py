@@ -1,0 +1,26 @@
+"""The Celery application. Messages are doorbells: every task is a sweep that may run twice, late, or not at all."""
+
+import os
+from typing import Any
+
+from celery import Celery
+from celery.signals import setup_logging, task_postrun, task_prerun
+from django.db import close_old_connections
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "postdeploy.settings")
+
+app = Celery("postdeploy")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.autodiscover_tasks()
+
+
+@setup_logging.connect
+def keep_django_logging(**kwargs: Any) -> None:
+    """Leave logging to `settings.LOGGING`; without a receiver Celery replaces it with its own."""
+
+
+@task_prerun.connect
+@task_postrun.connect
+def drop_stale_connections(**kwargs: Any) -> None:
+    """A worker thread lives across database restarts; a dead connection must not be kept for the next task."""
+    close_old_connections()

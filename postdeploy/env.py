@@ -1,0 +1,83 @@
+"""Reading the environment: every setting has one place, and a surprising value is an error that names its variable."""
+
+import ipaddress
+import os
+import secrets
+from pathlib import Path
+from urllib.parse import quote
+
+from django.core.exceptions import ImproperlyConfigured
+
+TRUE_WORDS = {"1", "true", "yes", "on"}
+FALSE_WORDS = {"0", "false", "no", "off"}
+
+
+def env_bool(name: str, default: bool) -> bool:
+    """Return the yes/no value of the variable `name`; an unknown word is refused."""
+    word = os.environ.get(name, "").strip().lower()
+    if not word:
+        return default
+    if word in TRUE_WORDS:
+        return True
+    if word in FALSE_WORDS:
+        return False
+    raise ImproperlyConfigured(f"{name} is {word!r}: use 1 or 0")
+
+
+def env_int(name: str, default: int, *, low: int = 0, high: int = 10**9) -> int:
+    """Return the whole number in the variable `name`, between `low` and `high`."""
+    text = os.environ.get(name, "").strip()
+    if not text:
+        return default
+    if not text.lstrip("-").isdigit() or not low <= int(text) <= high:
+        raise ImproperlyConfigured(f"{name} is {text!r}: use a whole number from {low} to {high}")
+    return int(text)
+
+
+def env_list(name: str, default: str = "") -> list[str]:
+    """Return the comma-separated words of the variable `name`."""
+    return [word.strip() for word in os.environ.get(name, default).split(",") if word.strip()]
+
+
+def env_choice(name: str, default: str, choices: set[str]) -> str:
+    """Return the word in the variable `name`, which must be one of `choices`."""
+    word = os.environ.get(name, "").strip().lower() or default
+    if word not in choices:
+        raise ImproperlyConfigured(f"{name} is {word!r}: use one of {', '.join(sorted(choices))}")
+    return word
+
+
+def env_networks(name: str) -> list[str]:
+    """Return the IP networks of the variable `name` in canonical form."""
+    try:
+        return [str(ipaddress.ip_network(word, strict=False)) for word in env_list(name)]
+    except ValueError as error:
+        raise ImproperlyConfigured(f"{name}: {error}; use networks such as 10.0.0.0/8,fd00::/8") from error
+
+
+def secret_key(var: Path) -> str:
+    """Return `SECRET_KEY`, or the key kept in `var/secret_key`, made there at the first start (mode 0600)."""
+    key = os.environ.get("SECRET_KEY", "").strip()
+    if key:
+        return key
+    path = var / "secret_key"
+    var.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return path.read_text().strip()
+    with os.fdopen(descriptor, "w") as file:
+        file.write(secrets.token_urlsafe(50))
+    return path.read_text().strip()
+
+
+def celery_broker(redis_url: str) -> str:
+    """Return `redis_url` in Celery's spelling: kombu calls a unix socket `redis+socket`, redis-py calls it `unix`."""
+    if redis_url.startswith("unix://"):
+        return "redis+socket://" + redis_url.removeprefix("unix://")
+    return redis_url
+
+
+def postgres_socket_url(directory: Path, *, user: str, name: str) -> str:
+    """Return the database URL of a server on the unix socket in `directory`."""
+    return f"postgres://{user}@/{name}?host={quote(str(directory))}"

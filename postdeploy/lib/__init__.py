@@ -1,0 +1,1 @@
+"""The library every floor stands on; each module has one subject."""

@@ -1,0 +1,52 @@
+"""Logs: one line an event, as text for people or JSON for machines; control characters never start a new line."""
+
+import logging.config
+from typing import Any
+
+import structlog
+
+
+def logging_config(*, log_format: str, level: str) -> None:
+    """Send every logger through structlog to standard output."""
+    shared: list[Any] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_logger_name,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.PositionalArgumentsFormatter(),
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.format_exc_info,
+    ]
+    renderer: Any = structlog.processors.JSONRenderer()
+    if log_format == "text":
+        renderer = structlog.dev.ConsoleRenderer(colors=False, pad_event_to=0)
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        cache_logger_on_first_use=True,
+    )
+    logging.config.dictConfig(
+        {
+            "version": 1,
+            "disable_existing_loggers": False,
+            "formatters": {
+                "line": {
+                    "()": "structlog.stdlib.ProcessorFormatter",
+                    "foreign_pre_chain": shared,
+                    "processors": [structlog.stdlib.ProcessorFormatter.remove_processors_meta, one_line, renderer],
+                }
+            },
+            "handlers": {"out": {"class": "logging.StreamHandler", "stream": "ext://sys.stdout", "formatter": "line"}},
+            "root": {"handlers": ["out"], "level": level.upper()},
+            "loggers": {
+                "django.server": {"level": "WARNING"},
+                "celery": {"level": "WARNING"},
+                "kombu": {"level": "WARNING"},
+            },
+        }
+    )
+
+
+def one_line(logger: Any, name: str, event: dict[str, Any]) -> dict[str, Any]:
+    """Escape control characters in the message, so that a request path cannot forge a log line."""
+    event["event"] = "".join(char if char.isprintable() else f"\\x{ord(char):02x}" for char in str(event["event"]))
+    return event

@@ -1,0 +1,74 @@
+"""Request id, a clear answer while the database is away, and no private page in a shared cache."""
+
+import re
+import uuid
+from collections.abc import Callable
+
+import structlog
+from django.db import InterfaceError, OperationalError
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+
+from postdeploy.problems import problem_response
+
+Handler = Callable[[HttpRequest], HttpResponse]
+GOOD_REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,100}")
+
+
+class RequestId:
+    """Gives each request an id (the caller's own, if it is plain), in the logs and in the answer's X-Request-ID."""
+
+    def __init__(self, get_response: Handler) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Answer the request under its id."""
+        given = request.headers.get("X-Request-ID", "")
+        request.id = given if GOOD_REQUEST_ID.fullmatch(given) else str(uuid.uuid4())  # type: ignore[attr-defined]
+        with structlog.contextvars.bound_contextvars(request_id=request.id):  # type: ignore[attr-defined]
+            response = self.get_response(request)
+        response["X-Request-ID"] = request.id  # type: ignore[attr-defined]
+        return response
+
+
+class DatabaseDown:
+    """Turns a lost database into 503 with Retry-After instead of an error page."""
+
+    def __init__(self, get_response: Handler) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Answer the request."""
+        return self.get_response(request)
+
+    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
+        """Answer 503 when the database is away; anything else goes on."""
+        if not isinstance(error, OperationalError | InterfaceError):
+            return None
+        structlog.get_logger(__name__).error("database away", error=str(error))
+        return unavailable(request)
+
+
+def unavailable(request: HttpRequest) -> HttpResponse:
+    """Return 503 in the caller's language: problem+json for the API, a page for people."""
+    detail = "The database cannot be reached just now. Nothing of this request was stored; try again in a few seconds."
+    if request.path.startswith("/api/"):
+        response: HttpResponse = problem_response(request, status=503, detail=detail)
+    else:
+        response = render(request, "503.html", {"detail": detail}, status=503)
+    response["Retry-After"] = "5"
+    return response
+
+
+class PrivatePages:
+    """Pages of a signed-in person are kept by no cache but may be asked for again with their ETag."""
+
+    def __init__(self, get_response: Handler) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Answer the request, marking private pages."""
+        response = self.get_response(request)
+        if getattr(request, "user", None) is not None and request.user.is_authenticated:
+            response.headers.setdefault("Cache-Control", "no-store")
+        return response

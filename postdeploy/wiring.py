@@ -1,0 +1,65 @@
+"""The whole flow on one page: which bell wakes which task, what beats when, and what the ground takes from the floors.
+
+Everything is named by string, so that the ground imports no floor; a house-rule test resolves every name.
+"""
+
+from typing import Any
+
+# Polls are kept apart: they wait on other people's servers, the flow must not wait behind them.
+QUEUES = ("flow", "polls")
+
+# (bell, task): a bell is a signal rung after commit, the task is a sweep. A lost bell heals on the next beat.
+BELLS = (
+    ("deployments.signals.deployment_finished", "monitoring.tasks.open_periods"),
+    ("monitoring.signals.period_opened", "monitoring.tasks.poll_due"),
+    ("monitoring.signals.outage_began", "monitoring.tasks.judge_periods"),
+    ("monitoring.signals.outage_began", "issues.tasks.open_issues"),
+    ("monitoring.signals.outage_ended", "issues.tasks.verify_issues"),
+    ("monitoring.signals.verdict_reached", "issues.tasks.open_issues"),
+    ("monitoring.signals.verdict_reached", "support.tasks.announce_verdicts"),
+    ("monitoring.signals.verdict_reached", "reports.tasks.summarise_deployments"),
+    ("issues.signals.issue_changed", "support.tasks.route_issues"),
+    ("issues.signals.issue_changed", "reports.tasks.summarise_deployments"),
+    ("support.signals.assignment_made", "support.tasks.announce_issues"),
+    ("support.signals.notification_queued", "support.tasks.send_notifications"),
+    ("reports.signals.lesson_written", "reports.tasks.summarise_deployments"),
+)
+
+# task: seconds between two beats.
+BEATS = {
+    "monitoring.tasks.poll_due": 1,
+    "postdeploy.tasks.tick": 2,
+    "monitoring.tasks.judge_periods": 2,
+    "monitoring.tasks.open_periods": 5,
+    "issues.tasks.open_issues": 5,
+    "issues.tasks.verify_issues": 5,
+    "support.tasks.route_issues": 5,
+    "support.tasks.escalate_overdue": 2,
+    "support.tasks.announce_issues": 5,
+    "support.tasks.announce_verdicts": 5,
+    "support.tasks.send_notifications": 5,
+    "reports.tasks.summarise_deployments": 5,
+    "postdeploy.tasks.forget_old_keys": 3600,
+}
+
+# What a resource of a lower floor shows of the floors above it; see `postdeploy.lib.facets`.
+FACETS = {
+    "deployment": ("monitoring.facets.WatchFacet",),
+    "issue": ("support.facets.TierFacet",),
+}
+
+# Parts of `/readyz` that only a floor can examine: name -> function returning `postdeploy.health.Part`.
+READINESS = {"polls": "monitoring.selectors.oldest_due_check"}
+
+CONTEXT_PROCESSORS = ("reports.navigation.navigation",)
+
+
+def beat_schedule() -> dict[str, dict[str, Any]]:
+    """Return Celery's beat schedule.
+
+    A tick nobody took within its own interval is dropped: the next one does its work.
+    """
+    return {
+        task: {"task": task, "schedule": float(seconds), "options": {"expires": max(seconds, 10)}}
+        for task, seconds in BEATS.items()
+    }
