@@ -48,9 +48,12 @@ def celery_url(url: str) -> str:
 
 
 def socket_directory(var: Path) -> Path:
-    """Return where the sockets of `var` are: `var/run`, or a short name in /tmp if that is too long for a socket."""
+    """Return where the sockets of `var` are: `var/run`, or a short name in /tmp if that is too long for a socket.
+
+    Nor may it have a comma, which libpq takes for the end of one host and the start of the next.
+    """
     run = var.resolve() / "run"
-    if len(os.fsencode(run)) <= LONGEST_SOCKET_DIRECTORY:
+    if len(os.fsencode(run)) <= LONGEST_SOCKET_DIRECTORY and "," not in str(run):
         return run
     return Path("/tmp") / f"postdeploy-{os.geteuid()}-{hashlib.sha256(os.fsencode(run)).hexdigest()[:12]}"  # noqa: S108
 
@@ -343,7 +346,7 @@ def _ended_within(process: subprocess.Popen[bytes], seconds: float) -> bool:
 
 def _reason(text: str, log: Path | None) -> str:
     """Find in the output of a server or tool why it ended."""
-    if "No space left on device" in text:
+    if "No space left on device" in text or "Check free disk space" in text:  # the second after a short write
         return "the disk is full: free some space and start again"
     complaints = re.findall(r"^.*?\b(?:FATAL|PANIC|error):\s*(.+)$", text, re.MULTILINE)
     last = complaints[-1] if complaints else (text.strip().splitlines() or ["it said nothing"])[-1]

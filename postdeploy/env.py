@@ -4,7 +4,6 @@ import ipaddress
 import os
 import secrets
 from pathlib import Path
-from urllib.parse import quote
 
 from django.core.exceptions import ImproperlyConfigured
 
@@ -69,15 +68,3 @@ def secret_key(var: Path) -> str:
     with os.fdopen(descriptor, "w") as file:
         file.write(secrets.token_urlsafe(50))
     return path.read_text().strip()
-
-
-def celery_broker(redis_url: str) -> str:
-    """Return `redis_url` in Celery's spelling: kombu calls a unix socket `redis+socket`, redis-py calls it `unix`."""
-    if redis_url.startswith("unix://"):
-        return "redis+socket://" + redis_url.removeprefix("unix://")
-    return redis_url
-
-
-def postgres_socket_url(directory: Path, *, user: str, name: str) -> str:
-    """Return the database URL of a server on the unix socket in `directory`."""
-    return f"postgres://{user}@/{name}?host={quote(str(directory))}"

@@ -6,8 +6,8 @@ from pathlib import Path
 import environ
 from csp.constants import NONCE, NONE, SELF  # noqa: F401
 
-from postdeploy import wiring
-from postdeploy.env import celery_broker, env_bool, env_choice, env_int, env_list, env_networks, secret_key
+from postdeploy import embedded, wiring
+from postdeploy.env import env_bool, env_choice, env_int, env_list, env_networks, secret_key
 from postdeploy.logs import logging_config
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -88,7 +88,7 @@ TEMPLATES = [
 
 # --- stores ---------------------------------------------------------------------------------------------------------
 env = environ.Env()
-DATABASES = {"default": env.db_url("DATABASE_URL", default="postgres://postdeploy@127.0.0.1/postdeploy")}
+DATABASES = {"default": env.db_url("DATABASE_URL", default=embedded.database_url(VAR))}
 DATABASES["default"] |= {
     "ENGINE": "django.db.backends.postgresql",
     "CONN_MAX_AGE": 60,
@@ -104,7 +104,7 @@ DATABASES["default"] |= {
         ),
     },
 }
-REDIS_URL = os.environ.get("REDIS_URL") or "redis://127.0.0.1:6379/0"
+REDIS_URL = os.environ.get("REDIS_URL") or embedded.redis_url(VAR)
 CACHES = {
     "default": {
         "BACKEND": "postdeploy.cache.ForgivingRedisCache",
@@ -116,7 +116,7 @@ CACHES = {
 SESSION_ENGINE = "django.contrib.sessions.backends.db"
 
 # --- celery: wake-ups only, see postdeploy/wiring.py ----------------------------------------------------------------
-CELERY_BROKER_URL = celery_broker(REDIS_URL)
+CELERY_BROKER_URL = embedded.celery_url(REDIS_URL)
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_TRANSPORT_OPTIONS = {
     "visibility_timeout": 300,

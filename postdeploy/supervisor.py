@@ -167,7 +167,7 @@ class Supervisor:
         try:
             if meanwhile:
                 await meanwhile()
-        except Exception as error:  # noqa: BLE001 what runs beside must not stop the programs
+        except Exception as error:  # what runs beside must not stop the programs
             self.say(f"{type(error).__name__}: {error}")
 
     def _listen_to_signals(self) -> None:

@@ -1,0 +1,62 @@
+"""A throw-away PostgreSQL and Valkey for the whole run, started once and before Django reads its settings.
+
+`DJANGO_SETTINGS_MODULE` is set here and not in pyproject.toml: pytest-django would read the settings too early.
+"""
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+import django
+import pytest
+
+from postdeploy import embedded
+from postdeploy.processes import StartError
+
+SETTINGS_OF_THE_USER = ("BIND", "SITE_URL", "DEBUG", "DEMO", "ALLOWED_HOSTS", "LOG_FORMAT", "LOG_LEVEL", "EMAIL_URL")
+SERVERS = pytest.StashKey[embedded.Embedded]()
+DIRECTORY = pytest.StashKey[Path]()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config):
+    if hasattr(config, "workerinput"):  # a process of xdist: the servers run already, and it has a database of its own
+        number = int(config.workerinput["workerid"].removeprefix("gw")) + 1
+        os.environ["REDIS_URL"] += f"?db={number}"
+    else:
+        start_servers(config)
+    os.environ["DJANGO_SETTINGS_MODULE"] = "postdeploy.settings"
+    django.setup()
+
+
+def start_servers(config):
+    for name in SETTINGS_OF_THE_USER:
+        os.environ.pop(name, None)
+    var = config.stash[DIRECTORY] = Path(tempfile.mkdtemp(prefix="postdeploy-test-"))
+    os.environ["VAR"] = str(var)
+    needs_postgres, needs_valkey = not os.environ.get("DATABASE_URL"), not os.environ.get("REDIS_URL")
+    try:
+        servers = embedded.start(var, postgres=needs_postgres, valkey=needs_valkey, is_durable=False)
+    except StartError as error:
+        shutil.rmtree(var)
+        pytest.exit(str(error), returncode=1)
+    config.stash[SERVERS] = servers
+    if needs_postgres:
+        os.environ["DATABASE_URL"] = servers.database_url
+    if needs_valkey:
+        os.environ["REDIS_URL"] = servers.redis_url
+
+
+def pytest_unconfigure(config):
+    if servers := config.stash.get(SERVERS, None):
+        servers.stop()
+        shutil.rmtree(config.stash[DIRECTORY])
+
+
+@pytest.fixture(autouse=True)
+def empty_cache():
+    """Each test starts with an empty Valkey database: no cached page, counter or message of another test."""
+    from django.core.cache import cache
+
+    cache.clear()
