@@ -77,7 +77,10 @@ class Answer:
             headers["Location"] = self.redirect
         if not self.keep_alive:
             headers["Connection"] = "close"
-        lines = [f"HTTP/1.1 {status} Said So", *(f"{name}: {value}" for name, value in (headers | self.headers).items())]
+        lines = [
+            f"HTTP/1.1 {status} Said So",
+            *(f"{name}: {value}" for name, value in (headers | self.headers).items()),
+        ]
         return "\r\n".join([*lines, "", ""]).encode()
 
 

@@ -66,6 +66,10 @@ class UrlRefused(ValueError):
     """The URL must not be requested; the text is a sentence for the person who typed it."""
 
 
+class AddressRefused(UrlRefused):
+    """The host of the URL is an address that must not be connected to."""
+
+
 def parse_networks(texts: Iterable[str]) -> tuple[Network, ...]:
     """The allow-list of an installation, from texts such as ``10.0.0.0/8``; ``ValueError`` names a bad one."""
     return tuple(ipaddress.ip_network(text.strip(), strict=False) for text in texts if text.strip())
@@ -185,7 +189,7 @@ def _checked_literal(text: str, allowed: tuple[Network | str, ...]) -> Address:
     if "%" in text:
         raise UrlRefused("An address with a zone (%) is not accepted.")
     if why := refusal(address, allowed):
-        raise UrlRefused(f"{why[0].upper()}{why[1:]}.")
+        raise AddressRefused(f"{why[0].upper()}{why[1:]}.")
     return address
 
 

@@ -200,7 +200,7 @@ def test_it_refuses_a_bad_url_with_a_sentence(url):
 
 
 def test_the_refusal_of_an_address_says_which():
-    with pytest.raises(UrlRefused, match="Private address 10.0.0.5 is not allowed here"):
+    with pytest.raises(UrlRefused, match=r"Private address 10\.0\.0\.5 is not allowed here"):
         check_url("http://10.0.0.5/")
 
 

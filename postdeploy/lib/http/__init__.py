@@ -44,7 +44,24 @@ __all__ = [
     "header_refusal",
 ]
 
-_kept = threading.local()
+
+class _Kept(threading.local):
+    """The loop of this thread, with its connections."""
+
+    loop: Loop | None = None
+
+
+_kept = _Kept()
+_inherited: list[Loop | None] = []
+
+
+def _leave_loop_to_parent() -> None:
+    """In a forked child: closing the parent's connections would end them for the parent too."""
+    _inherited.append(_kept.loop)
+    _kept.loop = None
+
+
+os.register_at_fork(after_in_child=_leave_loop_to_parent)
 
 
 def fetch(request: Request, allowed_networks: Iterable[Network | str]) -> Outcome:
@@ -80,20 +97,14 @@ def fetch_many(
 
 def forget_connections() -> None:
     """Close the connections kept for this thread."""
-    loop: Loop | None = getattr(_kept, "loop", None)
-    _kept.loop = _kept.key = None
+    loop, _kept.loop = _kept.loop, None
     if loop:
         loop.close()
 
 
 def _loop(allowed_networks: tuple[str, ...]) -> Loop:
-    """This thread's loop; a new one after a fork, and when the allow-list has changed (kept connections passed the
-    old one).
-    """
-    key = (os.getpid(), allowed_networks)
-    if getattr(_kept, "key", None) != key:
-        if getattr(_kept, "key", (0,))[0] == os.getpid():
-            forget_connections()
-        _kept.loop, _kept.key = Loop(allowed_networks), key
-    loop: Loop = _kept.loop
-    return loop
+    """This thread's loop; a new one when the allow-list has changed, since kept connections passed the old one."""
+    if _kept.loop is None or _kept.loop.allowed_networks != allowed_networks:
+        forget_connections()
+        _kept.loop = Loop(allowed_networks)
+    return _kept.loop

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import pycurl
 
 from postdeploy import __version__
-from postdeploy.lib.addresses import UrlRefused, check_url, refusal
+from postdeploy.lib.addresses import AddressRefused, UrlRefused, check_url, refusal
 from postdeploy.lib.http.facts import Failure, Outcome, Phase, Request, Response, Timings
 from postdeploy.lib.http.failures import explain, timeout_phase
 
@@ -52,6 +52,7 @@ class Exchange:
         self.curl = pycurl.Curl()
         self._allowed = allowed_networks
         self._head = bytearray()
+        self._sockets: list[socket.SocketType] = []
         self._set_constants()
 
     def _set_constants(self) -> None:
@@ -89,6 +90,7 @@ class Exchange:
         curl.setopt(pycurl.FRESH_CONNECT, self.request.fresh)
         curl.setopt(pycurl.FORBID_REUSE, self.request.fresh)
         curl.setopt(pycurl.DNS_CACHE_TIMEOUT, 0 if self.request.fresh else DNS_CACHE_S)
+        curl.setopt(pycurl.SSL_SESSIONID_CACHE, not self.request.fresh)  # a resumed session shows no certificate
         curl.setopt(pycurl.OPT_CERTINFO, hop.url.startswith("https:"))
         left_ms = max(1, round((self.request.timeout_s - (time.monotonic() - self._began_at)) * 1000))
         curl.setopt(pycurl.TIMEOUT_MS, left_ms)
@@ -108,12 +110,13 @@ class Exchange:
 
     # Called by libcurl. An exception here would be printed and lost, so there must be none.
 
-    def _open_socket(self, _purpose: int, address: tuple[int, int, int, tuple[str, int]]) -> socket.socket | int:
+    def _open_socket(self, _purpose: int, address: tuple[int, int, int, tuple[str, int]]) -> socket.SocketType | int:
         family, kind, protocol, peer = address
         try:
             self._refusal = refusal(peer[0], self._allowed)
             if self._refusal is None:
-                return socket.socket(family, kind, protocol)
+                self._sockets.append(socket.SocketType(family, kind, protocol))
+                return self._sockets[-1]
         except (OSError, ValueError, TypeError, IndexError) as error:
             self._refusal = self._refusal or f"no socket could be opened: {error}"
         return pycurl.SOCKET_BAD
@@ -131,6 +134,9 @@ class Exchange:
 
     def conclude(self, code: int, message: str) -> Outcome | None:
         """The outcome, or ``None``: a redirect was loaded, and the handle has to go round once more."""
+        for opened in self._sockets:
+            opened.close()  # libcurl works on a duplicate
+        self._sockets.clear()
         self._spent += self._timings()
         outcome = self._outcome(code, message)
         if outcome.failure or not self.request.follow or outcome.status not in _REDIRECTS:
@@ -143,8 +149,10 @@ class Exchange:
     def _follow(self, outcome: Outcome, target: str) -> Outcome | None:
         try:
             hop = self._next_hop(outcome.status or 0, target)
+        except AddressRefused as refused:
+            return replace(outcome, response=None, failure=Failure.BLOCKED, detail=_clause(refused))
         except UrlRefused as refused:
-            return replace(outcome, failure=Failure.REDIRECTS, detail=str(refused))
+            return replace(outcome, failure=Failure.REDIRECTS, detail=_clause(refused))
         if self.request.timeout_s <= time.monotonic() - self._began_at:
             return replace(outcome, failure=Failure.TIMEOUT, phase=Phase.CONNECT, detail=self._timed_out(Phase.CONNECT))
         self._redirects += 1
@@ -155,10 +163,7 @@ class Exchange:
         """Where a redirect leads; ``UrlRefused`` with a sentence when it must not be followed."""
         if self._redirects >= MAX_REDIRECTS:
             raise UrlRefused(f"redirected more than {MAX_REDIRECTS} times")
-        try:
-            url = check_url(target, ("0.0.0.0/0", "::/0"))  # addresses are judged when the socket is opened
-        except UrlRefused as refused:
-            raise UrlRefused(f"redirected to a URL that is not requested: {refused}") from None
+        url = check_url(target, self._allowed)
         here, there = urlsplit(self.hop.url), urlsplit(url)
         if here.scheme == "https" and there.scheme == "http":
             raise UrlRefused("redirected from https to http")
@@ -223,7 +228,7 @@ class Exchange:
             dns_ms=1000 * dns,
             connect_ms=1000 * max(0.0, connect - dns),
             tls_ms=1000 * max(0.0, tls - connect) if tls else 0.0,
-            first_byte_ms=1000 * max(0.0, info(pycurl.STARTTRANSFER_TIME) - ready),
+            first_byte_ms=1000 * max(0.0, info(pycurl.STARTTRANSFER_TIME) - ready) if self._head else 0.0,
             total_ms=1000 * info(pycurl.TOTAL_TIME),
         )
 
@@ -236,6 +241,11 @@ class Exchange:
                 if name == "Expire date":
                     return _certificate_time(value)
         return None
+
+
+def _clause(refused: UrlRefused) -> str:
+    sentence = str(refused).removesuffix(".")
+    return f"redirected to a refused URL: {sentence}" if str(refused).endswith(".") else sentence
 
 
 def _harmless(headers: Mapping[str, str]) -> dict[str, str]:

@@ -59,7 +59,7 @@ _PHASE_WORDS = {
     Phase.CONNECT: "while connecting",
     Phase.TLS: "during the TLS handshake",
     Phase.FIRST_BYTE: "while waiting for the first byte",
-    Phase.BODY: "while reading the body",
+    Phase.BODY: "while reading the answer",
 }
 
 

@@ -29,7 +29,7 @@ class Loop:
     """Connections, idle handles and their events. Belongs to one thread of one process."""
 
     def __init__(self, allowed_networks: tuple[str, ...]) -> None:
-        self._allowed = allowed_networks
+        self.allowed_networks = allowed_networks
         self._poll = select.epoll()
         self._watched: set[int] = set()
         self._due: float | None = None
@@ -71,7 +71,7 @@ class Loop:
             index, request = next(waiting, (-1, None))
             if request is None:
                 break
-            exchange = self._idle.pop() if self._idle else Exchange(self._allowed)
+            exchange = self._idle.pop() if self._idle else Exchange(self.allowed_networks)
             exchange.start(index, request)
             self._add(exchange)
         return bool(self._running)
