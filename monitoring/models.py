@@ -1,5 +1,7 @@
 """Is it healthy since? Checks, metrics, monitoring periods, verdicts and their findings, outages."""
 
+import json
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import ClassVar, Self
 
@@ -8,7 +10,8 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
-from deployments.models import Deployment, Environment, Project, VisibleQuerySet
+from deployments.models import Deployment, Environment, Project, Row, VisibleQuerySet
+from postdeploy.lib.secrets import seal, unseal
 
 
 class CheckState(models.TextChoices):
@@ -41,7 +44,7 @@ class HealthCheck(models.Model):
     component = models.CharField(max_length=200, blank=True)
     url = models.URLField(max_length=2000)
     method = models.CharField(max_length=7, choices=[(m, m) for m in ("GET", "HEAD", "POST")], default="GET")
-    headers = models.JSONField(default=dict, blank=True)
+    sealed_headers = models.TextField(blank=True, editable=False, help_text="Encrypted: header values may be secrets.")
     expected_status = models.CharField(max_length=60, default="200-299", help_text="Such as 200, or 200-299,301.")
     body_contains = models.CharField(max_length=500, blank=True)
     json_path = models.CharField(max_length=200, blank=True, help_text="Such as status or data.database.ok.")
@@ -67,6 +70,7 @@ class HealthCheck(models.Model):
     state = models.CharField(max_length=7, choices=CheckState, default=CheckState.UNKNOWN, editable=False)
     state_since = models.DateTimeField(null=True, editable=False)
     failures_in_a_row = models.PositiveIntegerField(default=0, editable=False)
+    failing_since = models.DateTimeField(null=True, editable=False)
     latest_reading_at = models.DateTimeField(null=True, editable=False)
     latest_detail = models.CharField(max_length=300, blank=True, editable=False)
     next_poll_at = models.DateTimeField(default=timezone.now, editable=False)
@@ -86,6 +90,38 @@ class HealthCheck(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """Request headers; SecretUnreadable when they were stored under another SECRET_KEY."""
+        return json.loads(unseal(self.sealed_headers)) if self.sealed_headers else {}
+
+    @headers.setter
+    def headers(self, headers: Mapping[str, str]) -> None:
+        self.sealed_headers = seal(json.dumps(dict(headers))) if headers else ""
+
+    @property
+    def is_paused(self) -> bool:
+        """True while nobody polls it, on somebody's wish."""
+        return self.paused_at is not None
+
+
+class CheckPartQuerySet(VisibleQuerySet[Row]):
+    """Rows that hang on a check."""
+
+    project_path = "health_check__environment__project"
+
+
+class OutageQuerySet(CheckPartQuerySet["Outage"]):
+    """Which outages."""
+
+    def open(self) -> Self:
+        """Outages that still last."""
+        return self.filter(ended_at__isnull=True)
+
+    def between(self, start: datetime, end: datetime) -> Self:
+        """Outages of which at least a part lies between `start` and `end`."""
+        return self.filter(Q(ended_at__isnull=True) | Q(ended_at__gt=start), began_at__lt=end)
+
 
 class Failure(models.Model):
     """Why one reading of a check failed; the values themselves are samples."""
@@ -97,6 +133,8 @@ class Failure(models.Model):
     status_code = models.PositiveSmallIntegerField(null=True)
     total_ms = models.FloatField(null=True)
     excerpt = models.TextField(blank=True)
+
+    objects = CheckPartQuerySet["Failure"].as_manager()
 
     class Meta:
         ordering: ClassVar = ["-scheduled_at"]
@@ -114,6 +152,8 @@ class Outage(models.Model):
     confirmed_at = models.DateTimeField(help_text="When the failures had reached the check's threshold.")
     ended_at = models.DateTimeField(null=True)
     cause = models.CharField(max_length=300)
+
+    objects = OutageQuerySet.as_manager()
 
     class Meta:
         ordering: ClassVar = ["-began_at"]
@@ -305,9 +345,13 @@ class MonitoringPeriodQuerySet(VisibleQuerySet["MonitoringPeriod"]):
         """Periods that still run."""
         return self.filter(status=PeriodStatus.OPEN)
 
+    def under_way(self, *, at: datetime) -> Self:
+        """Open periods that `at` lies in; their checks are polled at the period's interval."""
+        return self.open().filter(opens_at__lte=at, closes_at__gt=at)
+
     def due_for_look(self, *, at: datetime) -> Self:
-        """Open periods whose next look has come."""
-        return self.open().filter(next_look_at__lte=at).order_by("next_look_at")
+        """Periods whose next look has come: open ones, and superseded ones that wait for their last look."""
+        return self.filter(next_look_at__lte=at).order_by("next_look_at")
 
 
 class MonitoringPeriod(models.Model):
@@ -322,9 +366,10 @@ class MonitoringPeriod(models.Model):
     superseded_by = models.ForeignKey(Deployment, models.SET_NULL, null=True, related_name="+")
     ended_at = models.DateTimeField(null=True)
     policy = models.JSONField(help_text="The environment's policy when the period opened.")
+    interval_seconds = models.PositiveIntegerField(help_text="Between two readings of a check, from the policy.")
     result = models.CharField(max_length=12, choices=Result, null=True, help_text="The final verdict, once reached.")  # noqa: DJ001
     decided_at = models.DateTimeField(null=True)
-    next_look_at = models.DateTimeField()
+    next_look_at = models.DateTimeField(null=True, help_text="Empty when no look is to come.")
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     objects = MonitoringPeriodQuerySet.as_manager()
@@ -342,10 +387,16 @@ class MonitoringPeriod(models.Model):
             models.CheckConstraint(
                 condition=~Q(status="CLOSED") | Q(result__isnull=False), name="period_closed_has_result"
             ),
+            models.CheckConstraint(
+                condition=~Q(status="OPEN") | Q(next_look_at__isnull=False), name="period_open_is_looked_at"
+            ),
+            models.CheckConstraint(
+                condition=Q(status="OPEN") | Q(ended_at__isnull=False), name="period_ended_has_time"
+            ),
         ]
         indexes: ClassVar = [
             # the judge's sweep
-            models.Index(fields=["next_look_at"], condition=Q(status="OPEN"), name="period_due"),
+            models.Index(fields=["next_look_at"], condition=Q(next_look_at__isnull=False), name="period_due"),
             # what is watched in an environment now: intervals, overview
             models.Index(fields=["environment"], condition=Q(status="OPEN"), name="period_open"),
             # deployments by verdict
@@ -361,6 +412,16 @@ class MonitoringPeriod(models.Model):
         return self.closes_at - self.opens_at
 
 
+class VerdictQuerySet(VisibleQuerySet["Verdict"]):
+    """Which verdicts."""
+
+    project_path = "period__deployment__project"
+
+    def final(self) -> Self:
+        """Verdicts that stand; the others say what was known so far."""
+        return self.filter(is_final=True)
+
+
 class Verdict(models.Model):
     """One look at a period: what was found, why, and on which inputs."""
 
@@ -372,6 +433,8 @@ class Verdict(models.Model):
     reasons = models.JSONField(default=list)
     rule_version = models.CharField(max_length=20)
     inputs = models.JSONField(default=dict, help_text="What was judged, enough to judge it again.")
+
+    objects = VerdictQuerySet.as_manager()
 
     class Meta:
         ordering: ClassVar = ["looked_at"]
@@ -397,6 +460,12 @@ class FindingResult(models.TextChoices):
     NO_DATA = "NO_DATA", "No data"
 
 
+class FindingQuerySet(VisibleQuerySet["Finding"]):
+    """Which findings."""
+
+    project_path = "verdict__period__deployment__project"
+
+
 class Finding(models.Model):
     """What one verdict says of one metric or check."""
 
@@ -410,6 +479,8 @@ class Finding(models.Model):
     sentence = models.TextField()
     position = models.PositiveSmallIntegerField(default=0, help_text="0 matters most.")
     facts = models.JSONField(default=dict, help_text="The judge's finding as it was returned.")
+
+    objects = FindingQuerySet.as_manager()
 
     class Meta:
         ordering: ClassVar = ["position", "pk"]

@@ -1,9 +1,21 @@
 """Builders of rows for tests: sensible defaults, everything can be said differently."""
 
+from datetime import timedelta
+
 import factory
 from django.utils import timezone
 
 from deployments.models import Deployment, Environment, Membership, Project, Role, User
+from monitoring.models import (
+    Finding,
+    HealthCheck,
+    Metric,
+    MonitoringPeriod,
+    MonitoringPolicy,
+    Outage,
+    Series,
+    Verdict,
+)
 
 # --- deployments --------------------------------------------------------------------------------------------
 
@@ -58,6 +70,99 @@ class DeploymentFactory(factory.django.DjangoModelFactory):
 
 
 # --- monitoring ---------------------------------------------------------------------------------------------
+
+
+class HealthCheckFactory(factory.django.DjangoModelFactory):
+    class Meta:
+        model = HealthCheck
+
+    environment = factory.SubFactory(EnvironmentFactory)
+    name = factory.Sequence(lambda n: f"Check {n}")
+    url = "http://shop.example/healthz"
+    interval_seconds = 60
+    failure_threshold = 3
+
+
+class MetricFactory(factory.django.DjangoModelFactory):
+    class Meta:
+        model = Metric
+
+    project = factory.SubFactory(ProjectFactory)
+    key = factory.Sequence(lambda n: f"metric_{n}")
+    name = factory.LazyAttribute(lambda metric: metric.key.replace("_", " ").capitalize())
+
+
+class SeriesFactory(factory.django.DjangoModelFactory):
+    """A metric's series; say `metric=None, health_check=…, aspect="up"` for a check's."""
+
+    class Meta:
+        model = Series
+
+    environment = factory.SubFactory(EnvironmentFactory)
+    metric = factory.SubFactory(MetricFactory, project=factory.SelfAttribute("..environment.project"))
+
+
+class MonitoringPolicyFactory(factory.django.DjangoModelFactory):
+    class Meta:
+        model = MonitoringPolicy
+
+    environment = factory.SubFactory(EnvironmentFactory)
+
+
+class OutageFactory(factory.django.DjangoModelFactory):
+    class Meta:
+        model = Outage
+
+    health_check = factory.SubFactory(HealthCheckFactory, state="DOWN")
+    began_at = factory.LazyFunction(timezone.now)
+    confirmed_at = factory.LazyAttribute(lambda outage: outage.began_at + timedelta(seconds=30))
+    cause = "HTTP 503"
+
+
+class MonitoringPeriodFactory(factory.django.DjangoModelFactory):
+    """An open initial period of an hour; say `status="CLOSED", result="HEALTHY"` for one that was decided."""
+
+    class Meta:
+        model = MonitoringPeriod
+
+    class Params:
+        is_open = factory.LazyAttribute(lambda period: period.status == "OPEN")
+
+    deployment = factory.SubFactory(DeploymentFactory)
+    environment = factory.LazyAttribute(lambda period: period.deployment.environment)
+    stage = "INITIAL"
+    status = "OPEN"
+    opens_at = factory.LazyAttribute(lambda period: period.deployment.finished_at)
+    closes_at = factory.LazyAttribute(lambda period: period.opens_at + timedelta(hours=1))
+    policy = factory.LazyAttribute(lambda period: MonitoringPolicy(environment=period.environment).snapshot())
+    interval_seconds = 15
+    next_look_at = factory.LazyAttribute(lambda period: period.opens_at if period.is_open else None)
+    ended_at = factory.LazyAttribute(lambda period: None if period.is_open else period.closes_at)
+    decided_at = factory.LazyAttribute(lambda period: period.closes_at if getattr(period, "result", None) else None)
+
+
+class VerdictFactory(factory.django.DjangoModelFactory):
+    """A look that found nothing worse so far; say `is_final=True, result="FAILED"` for a verdict."""
+
+    class Meta:
+        model = Verdict
+
+    period = factory.SubFactory(MonitoringPeriodFactory)
+    looked_at = factory.LazyFunction(timezone.now)
+    sentence = "Nothing is worse so far."
+    rule_version = "1"
+
+
+class FindingFactory(factory.django.DjangoModelFactory):
+    class Meta:
+        model = Finding
+
+    verdict = factory.SubFactory(VerdictFactory)
+    key = factory.Sequence(lambda n: f"metric:m{n}")
+    name = "Checkout p95"
+    result = "REGRESSED"
+    sentence = "Checkout p95 rose 310 → 450 ms."
+
 
 # --- issues -------------------------------------------------------------------------------------------------
 

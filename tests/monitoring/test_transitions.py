@@ -1,0 +1,107 @@
+"""What one more reading makes of a check's state, and when the next one is due."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from monitoring.transitions import Standing, jitter, next_state, slot
+
+T0 = datetime(2026, 11, 19, 12, 0, tzinfo=UTC)
+
+
+def after(readings, threshold=3):
+    """Standing and transitions after readings ("+" good, "-" failed, "?" nobody looked), a minute apart."""
+    standing, steps = Standing(), []
+    for n, reading in enumerate(readings):
+        ok = {"+": True, "-": False, "?": None}[reading]
+        step = next_state(standing, ok=ok, at=T0 + timedelta(minutes=n), threshold=threshold)
+        standing = step.to
+        steps.append(step)
+    return standing, steps
+
+
+def test_a_check_is_unknown_until_it_was_read():
+    assert Standing().state == "UNKNOWN"
+
+
+def test_one_good_reading_makes_it_up():
+    standing, _ = after("+")
+    assert (standing.state, standing.since) == ("UP", T0)
+
+
+def test_it_stays_up_since_the_first_good_reading():
+    assert after("+++")[0].since == T0
+
+
+def test_failures_below_the_threshold_change_nothing_but_the_count():
+    standing, steps = after("+--")
+    assert (standing.state, standing.failures_in_a_row) == ("UP", 2)
+    assert not any(step.outage_begins for step in steps)
+
+
+def test_it_is_down_at_the_threshold_and_dates_from_the_first_failure():
+    standing, steps = after("+---")
+    assert (standing.state, standing.since) == ("DOWN", T0 + timedelta(minutes=1))
+    assert [step.outage_begins for step in steps] == [False, False, False, True]
+
+
+def test_an_outage_begins_once_however_long_it_lasts():
+    _, steps = after("+------")
+    assert sum(step.outage_begins for step in steps) == 1
+
+
+def test_one_good_reading_ends_the_outage():
+    standing, steps = after("---+")
+    assert steps[-1].outage_ends
+    assert standing == Standing("UP", T0 + timedelta(minutes=3))
+
+
+def test_a_good_reading_in_between_starts_the_count_again():
+    assert after("--+--")[0].state == "UP"
+
+
+def test_a_check_that_was_never_up_can_go_down():
+    assert after("---")[0].state == "DOWN"
+
+
+def test_a_reading_that_could_not_be_taken_makes_it_unknown_not_down():
+    standing, _ = after("+????")
+    assert (standing.state, standing.since) == ("UNKNOWN", T0 + timedelta(minutes=1))
+
+
+def test_an_outage_goes_on_while_nobody_can_look():
+    standing, steps = after("---??")
+    assert standing.state == "DOWN"
+    assert not any(step.outage_ends for step in steps)
+
+
+@given(st.text("+-?", max_size=60), st.integers(1, 5))
+def test_outages_begin_and_end_in_turn(readings, threshold):
+    is_down = False
+    for step in after(readings, threshold)[1]:
+        assert not (step.outage_begins and is_down)
+        assert not (step.outage_ends and not is_down)
+        is_down = (is_down or step.outage_begins) and not step.outage_ends
+        assert is_down == (step.to.state == "DOWN")
+
+
+@pytest.mark.parametrize(
+    ("late_seconds", "at_seconds", "next_seconds"), [(0, 0, 60), (59, 0, 60), (60, 60, 120), (3725, 3720, 3780)]
+)
+def test_the_next_reading_stays_on_the_grid_and_missed_ones_are_skipped(late_seconds, at_seconds, next_seconds):
+    found = slot(T0, interval=timedelta(seconds=60), now=T0 + timedelta(seconds=late_seconds))
+    assert found.at == T0 + timedelta(seconds=at_seconds)
+    assert found.next_at == T0 + timedelta(seconds=next_seconds)
+
+
+def test_a_worker_whose_clock_is_behind_does_not_go_back():
+    assert slot(T0, interval=timedelta(seconds=60), now=T0 - timedelta(seconds=5)).at == T0
+
+
+def test_jitter_is_steady_and_spreads_checks_over_the_interval():
+    delays = [jitter(key, timedelta(seconds=60)).total_seconds() for key in range(1000)]
+    assert delays == [jitter(key, timedelta(seconds=60)).total_seconds() for key in range(1000)]
+    assert 0 <= min(delays) < 3
+    assert 57 < max(delays) < 60
