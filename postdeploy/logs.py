@@ -41,12 +41,17 @@ def logging_config(*, log_format: str, level: str) -> None:
                 "django.server": {"level": "WARNING"},
                 "celery": {"level": "WARNING"},
                 "kombu": {"level": "WARNING"},
+                # A line a request is for machines to read; on a terminal it would bury what people look for.
+                "postdeploy.request_log": {"level": level.upper() if log_format == "json" else "WARNING"},
             },
         }
     )
 
 
 def one_line(logger: Any, name: str, event: dict[str, Any]) -> dict[str, Any]:
-    """Escape control characters in the message, so that a request path cannot forge a log line."""
-    event["event"] = "".join(char if char.isprintable() else f"\\x{ord(char):02x}" for char in str(event["event"]))
-    return event
+    """Escape control characters, so that a request path cannot forge a log line; a traceback keeps its lines."""
+    return {key: _escape(text) if isinstance(text, str) and key != "exception" else text for key, text in event.items()}
+
+
+def _escape(text: str) -> str:
+    return "".join(char if char.isprintable() else f"\\x{ord(char):02x}" for char in text)
