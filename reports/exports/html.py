@@ -1,0 +1,115 @@
+"""The Deployment Summary as one HTML file: its style inside, no script, nothing loaded, made for A4."""
+
+import base64
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.template.loader import render_to_string
+
+from reports.exports.record import FAILURE, Record
+from reports.exports.text import clean, clock, day, lesson_groups, moment
+
+CONTENT_TYPE = "text/html; charset=utf-8"
+
+_TONES = {
+    "healthy": "healthy",
+    "degraded": "degraded",
+    "failed": "failed",
+    "inconclusive": "unsure",
+    "watching": "watch",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Heads and rows of cleaned text; `numbers` are the columns set flush right."""
+
+    heads: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    numbers: Sequence[int] = ()
+
+    def cells(self) -> Iterator[list[tuple[str, bool]]]:
+        """Yield each row as pairs of text and whether it is a number."""
+        for row in self.rows:
+            yield [(clean(cell), position in self.numbers) for position, cell in enumerate(row)]
+
+    def columns(self) -> list[tuple[str, bool]]:
+        """Return the heads as pairs of text and whether the column holds numbers."""
+        return [(head, position in self.numbers) for position, head in enumerate(self.heads)]
+
+
+def export(record: Record) -> str:
+    """Return the record as one HTML document; the same record gives the same bytes."""
+    return render_to_string("reports/export.html", paper(record) | {"style": style()})
+
+
+def style() -> str:
+    """Return the document's style sheet."""
+    return render_to_string("reports/export.css")
+
+
+def style_source() -> str:
+    """Return what a Content-Security-Policy must allow as `style-src` so that the document keeps its style."""
+    digest = base64.b64encode(hashlib.sha256(style().encode()).digest()).decode()
+    return f"'sha256-{digest}'"
+
+
+def paper(record: Record) -> dict[str, Any]:
+    """Return what `reports/_paper.html` shows; the page and the file share it."""
+    done, verdict = record.implementation, record.verdict
+    return {
+        "record": record,
+        "project": clean(record.project),
+        "version": clean(record.version),
+        "day": day(record),
+        "start_time": clock(done.start_time),
+        "end_time": clock(done.end_time),
+        "is_failure": done.status == FAILURE,
+        "tone": _TONES.get(verdict.state, "blind"),
+        "verdict": {
+            "word": clean(verdict.word),
+            "sentence": clean(verdict.sentence),
+            "outcome": clean(verdict.outcome),
+        },
+        "tables": _tables(record),
+        "not_watched": [(clean(row.name), clean(row.reason)) for row in verdict.not_watched],
+        "timeline": [(moment(record, row.at), clean(row.text), clean(row.detail)) for row in record.timeline],
+        "lessons": [
+            (half, [(name, clean(lesson.text), clean(lesson.author)) for name, rows in groups for lesson in rows])
+            for half, groups in lesson_groups(record.lessons_learned)
+        ],
+        "content_hash": record.content_hash,
+    }
+
+
+def _tables(record: Record) -> dict[str, Table]:
+    changes, issues = record.changes, record.issues
+    return {
+        "system_changes": Table(
+            ("Component", "Description", "Status"),
+            [(row.component, row.description, row.status) for row in changes.system_changes],
+        ),
+        "configuration": Table(
+            ("Setting", "Value", "Purpose"), [(row.setting, row.value, row.purpose) for row in changes.configuration]
+        ),
+        "resolved": Table(("Issue", "Resolution"), [(row.issue, row.resolution) for row in issues.resolved]),
+        "outstanding": Table(("Issue", "Plan"), [(row.issue, row.plan) for row in issues.outstanding]),
+        "stages": Table(
+            ("Watch", "From", "To", "Result", "Reason"),
+            [
+                (row.name, moment(record, row.opened_at), moment(record, row.ended_at), row.result, row.sentence)
+                for row in record.verdict.stages
+            ],
+        ),
+        "findings": Table(
+            ("Metric or check", "Before", "After", "Change", "Result"),
+            [(row.name, row.before, row.after, row.change, row.result) for row in record.verdict.findings],
+            numbers=(1, 2, 3),
+        ),
+        "escalations": Table(
+            ("Time", "Issue", "From", "To", "Reason"),
+            [(moment(record, row.at), row.issue, row.from_tier, row.to_tier, row.reason) for row in record.escalations],
+        ),
+    }
