@@ -1,5 +1,10 @@
-"""API routes of this floor, below /api/v1/."""
+"""API routes of the ground: the description of the API and its page."""
 
-from django.urls import URLPattern
+from django.urls import path
 
-urlpatterns: list[URLPattern] = []
+from postdeploy import api_docs
+
+urlpatterns = [
+    path("openapi.json", api_docs.openapi_document, name="api_openapi"),
+    path("docs", api_docs.docs, name="api_docs"),
+]

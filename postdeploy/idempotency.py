@@ -1,5 +1,106 @@
-"""Idempotency-Key: the first answer is kept and replayed."""
+"""Idempotency-Key: the first answer is kept and replayed (draft-ietf-httpapi-idempotency-key-header-07).
+
+The key is locked, the work done and its answer kept in *one* transaction. So there is no half-done state to take over:
+when the first request dies, PostgreSQL gives its lock up and nothing of it was stored. Only successes are kept; a
+refused request changed nothing and may be sent again under the same key once its cause is mended.
+"""
+
+import hashlib
+import re
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from http import HTTPMethod
+from typing import Any, cast
+
+from django.db import connection, transaction
+from django.db.models.functions import Now
+from django.http import HttpRequest, HttpResponse
+from rest_framework.renderers import JSONRenderer
+from rest_framework.response import Response
+
+from postdeploy.models import KeptAnswer
+from postdeploy.problems import Refused
+
+KEPT_FOR = timedelta(hours=24)
+LONGEST_KEY = 255
+KEPT_HEADERS = ("Location", "Link", "ETag", "Content-Type")
+GOOD_KEY = re.compile(r"[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?")
+
+
+class Replay(Exception):
+    """The request was answered before; `response` is that answer."""
+
+    def __init__(self, response: HttpResponse) -> None:
+        super().__init__()
+        self.response = response
+
+
+def key_of(request: HttpRequest) -> str | None:
+    """Return the request's key, bare or as a quoted string; None when it has none. Refused (400) for a bad one."""
+    text = request.headers.get("Idempotency-Key")
+    if text is None:
+        return None
+    key = text.strip()
+    if len(key) > 1 and key[0] == key[-1] == '"':
+        key = re.sub(r'\\(["\\])', r"\1", key[1:-1])
+    if len(key) > LONGEST_KEY or not GOOD_KEY.fullmatch(key):
+        detail = f"Idempotency-Key must be 1 to {LONGEST_KEY} visible ASCII characters, with or without quotes."
+        raise Refused(400, detail, code="bad_idempotency_key")
+    return key
+
+
+def answer_once(
+    work: Callable[[], Response],
+    *,
+    owner: str,
+    method: HTTPMethod,
+    path: str,
+    key: str,
+    body: bytes,
+    now: datetime,
+) -> Response:
+    """Do `work` and keep its answer, unless this was done before.
+
+    Raises Replay with the kept answer, Refused 422 when the key was used with another body, and Refused 409 while the
+    first request is still being worked on.
+    """
+    fingerprint = hashlib.sha256(body).hexdigest()
+    scope: dict[str, Any] = {"owner": owner, "method": str(method), "path": path[:400], "key": key}
+    with transaction.atomic():
+        _lock_or_refuse("\0".join(scope.values()))
+        kept = KeptAnswer.objects.filter(**scope).first()
+        if kept and kept.created_at > now - KEPT_FOR:
+            raise Replay(_replayed(kept, fingerprint))
+        response = work()
+        if response.status_code < 300:
+            answer = {**_kept(response), "fingerprint": fingerprint, "created_at": now}
+            KeptAnswer.objects.update_or_create(defaults=answer, **scope)
+    return response
 
 
 def forget_old_keys() -> None:
     """Drop answers older than the promised time."""
+    KeptAnswer.objects.filter(created_at__lt=Now() - KEPT_FOR).delete()
+
+
+def _lock_or_refuse(scope: str) -> None:
+    number = int.from_bytes(hashlib.sha256(scope.encode()).digest()[:8], signed=True)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [number])
+        if not cast(tuple[bool], cursor.fetchone())[0]:
+            detail = "The first request with this Idempotency-Key is still being worked on; ask again in a second."
+            raise Refused(409, detail, code="in_progress", headers={"Retry-After": "1"})
+
+
+def _kept(response: Response) -> dict[str, object]:
+    headers = {name: response[name] for name in KEPT_HEADERS if name in response}
+    content = JSONRenderer().render(response.data) if response.data is not None else b""
+    return {"status": response.status_code, "headers": headers, "body": content.decode()}
+
+
+def _replayed(kept: KeptAnswer, fingerprint: str) -> HttpResponse:
+    if kept.fingerprint != fingerprint:
+        detail = "This Idempotency-Key was used with another body. Send the first body again, or a new key."
+        raise Refused(422, detail, code="idempotency_key_reused")
+    headers = {"Content-Type": "application/json", **kept.headers, "Idempotency-Replayed": "true"}
+    return HttpResponse(kept.body, status=kept.status, headers=headers)

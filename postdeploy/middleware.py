@@ -9,7 +9,7 @@ from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
-from postdeploy.problems import problem_response
+from postdeploy.problems import is_api, problem_response
 
 Handler = Callable[[HttpRequest], HttpResponse]
 GOOD_REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,100}")
@@ -52,7 +52,7 @@ class DatabaseDown:
 def unavailable(request: HttpRequest) -> HttpResponse:
     """Return 503 in the caller's language: problem+json for the API, a page for people."""
     detail = "The database cannot be reached just now. Nothing of this request was stored; try again in a few seconds."
-    if request.path.startswith("/api/"):
+    if is_api(request):
         response: HttpResponse = problem_response(request, status=503, detail=detail)
     else:
         response = render(request, "503.html", {"detail": detail}, status=503)

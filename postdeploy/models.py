@@ -16,17 +16,14 @@ class Heartbeat(models.Model):
 
 
 class KeptAnswer(models.Model):
-    """The answer to a request that carried an Idempotency-Key, replayed when the request is repeated.
-
-    `status` is empty while the first request still runs.
-    """
+    """The answer to a request that carried an Idempotency-Key, replayed when the request is repeated."""
 
     owner = models.CharField(max_length=80, help_text="Who sent it (a token's digest); keys of two owners never meet.")
     method = models.CharField(max_length=7)
     path = models.CharField(max_length=400)
     key = models.CharField(max_length=255)
     fingerprint = models.CharField(max_length=64, help_text="SHA-256 of the body.")
-    status = models.PositiveSmallIntegerField(null=True)
+    status = models.PositiveSmallIntegerField()
     headers = models.JSONField(default=dict)
     body = models.TextField(default="")
     created_at = models.DateTimeField()

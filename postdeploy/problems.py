@@ -1,11 +1,38 @@
 """RFC 9457 problem documents: the one shape of every error the API answers."""
 
+from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 from typing import Any
 
 from django.http import HttpRequest, JsonResponse
+from rest_framework.exceptions import APIException
 
 CONTENT_TYPE = "application/problem+json"
+
+
+class Refused(APIException):
+    """Raised anywhere below the API to answer a problem document.
+
+    `errors` are `{"pointer": "/version", "code": "required", "detail": "…"}`, one for each refused field; `extra`
+    become members of the document, `headers` of the response.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        detail: str,
+        *,
+        code: str = "invalid",
+        errors: Iterable[dict[str, str]] = (),
+        headers: Mapping[str, str] | None = None,
+        **extra: Any,
+    ) -> None:
+        super().__init__(detail, code)
+        self.status_code = status
+        self.code = code
+        self.errors = list(errors)
+        self.headers = dict(headers or {})
+        self.extra = extra
 
 
 def problem_body(
@@ -38,3 +65,8 @@ def problem_response(request: HttpRequest, *, status: int, detail: str, **extra:
         status=status, detail=detail, instance=request.path, request_id=getattr(request, "id", ""), **extra
     )
     return JsonResponse(body, status=status, content_type=CONTENT_TYPE)
+
+
+def is_api(request: HttpRequest) -> bool:
+    """Tell whether the caller speaks to the API, and so wants errors as problem documents."""
+    return request.path == "/api" or request.path.startswith("/api/")

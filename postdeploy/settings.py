@@ -49,6 +49,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "postdeploy.middleware.RequestId",
+    "postdeploy.request_log.RequestLog",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -170,7 +171,7 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = env_int("MAX_BODY_BYTES", 1024 * 1024, low=1024)
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["deployments.auth.ApiTokenAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["deployments.permissions.HasScope"],
-    "DEFAULT_PARSER_CLASSES": ["postdeploy.api.StrictJSONParser"],
+    "DEFAULT_PARSER_CLASSES": ["postdeploy.parsers.StrictJSONParser"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_SCHEMA_CLASS": "postdeploy.openapi.Schema",
     "EXCEPTION_HANDLER": "postdeploy.api.problem_from_exception",

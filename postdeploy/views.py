@@ -9,7 +9,7 @@ from django.templatetags.static import static
 from django.views.decorators.http import require_safe
 
 from postdeploy import health
-from postdeploy.problems import problem_response
+from postdeploy.problems import is_api, problem_response
 
 
 @require_safe
@@ -65,7 +65,7 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
 
 
 def _error(request: HttpRequest, status: int, detail: str) -> HttpResponse:
-    if request.path.startswith("/api/"):
+    if is_api(request):
         return problem_response(request, status=status, detail=detail)
     context: dict[str, Any] = {
         "status": status,

@@ -5,7 +5,8 @@ from datetime import timedelta
 import factory
 from django.utils import timezone
 
-from deployments.models import Deployment, Environment, Membership, Project, Role, User
+from deployments.models import ApiToken, Deployment, Environment, Membership, Project, Role, Scope, User
+from deployments.tokens import digest_of, new_token, shown_part
 from monitoring.models import (
     Finding,
     HealthCheck,
@@ -67,6 +68,26 @@ class DeploymentFactory(factory.django.DjangoModelFactory):
     status = "SUCCEEDED"
     finished_at = factory.LazyFunction(timezone.now)
     occurred_at = factory.LazyAttribute(lambda deployment: deployment.finished_at or timezone.now())
+
+
+class ApiTokenFactory(factory.django.DjangoModelFactory):
+    """A token that may do everything; its attribute `text` is what a client sends."""
+
+    class Meta:
+        model = ApiToken
+
+    text = factory.LazyFunction(new_token)
+    project = factory.SubFactory(ProjectFactory)
+    name = factory.Sequence(lambda n: f"pipeline {n}")
+    prefix = factory.LazyAttribute(lambda token: shown_part(token.text))
+    digest = factory.LazyAttribute(lambda token: digest_of(token.text))
+    scopes = factory.LazyFunction(lambda: list(Scope.values))
+
+    @classmethod
+    def _create(cls, model_class, *args, text, **kwargs):
+        token = super()._create(model_class, *args, **kwargs)
+        token.text = text
+        return token
 
 
 # --- monitoring ---------------------------------------------------------------------------------------------

@@ -27,7 +27,7 @@ class Migration(migrations.Migration):
                 ('path', models.CharField(max_length=400)),
                 ('key', models.CharField(max_length=255)),
                 ('fingerprint', models.CharField(help_text='SHA-256 of the body.', max_length=64)),
-                ('status', models.PositiveSmallIntegerField(null=True)),
+                ('status', models.PositiveSmallIntegerField()),
                 ('headers', models.JSONField(default=dict)),
                 ('body', models.TextField(default='')),
                 ('created_at', models.DateTimeField()),
