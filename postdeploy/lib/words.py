@@ -197,7 +197,7 @@ def _scale_bytes(value: float) -> tuple[float, str]:
 
 
 def _two_units(seconds: int, *, coarse: bool) -> str:
-    parts = []
+    parts: list[str] = []
     for index, (size, unit) in enumerate(_STEPS):
         count, seconds = divmod(seconds, size)
         if count or (unit == "s" and not parts):
