@@ -216,9 +216,10 @@ class Supervisor:
         return f"ended ({_how_it_ended(process.returncode)})" + (f": {reason}" if reason else "")
 
     async def _end_of(self, name: str) -> None:
-        self._ends[name] = asyncio.get_running_loop().create_future()
-        self._notice_ends()
-        await self._ends.pop(name)
+        end = self._ends[name] = asyncio.get_running_loop().create_future()
+        self._notice_ends()  # it may have ended before we listened
+        await end
+        del self._ends[name]
 
     def _notice_ends(self) -> None:
         for name, end in self._ends.items():
