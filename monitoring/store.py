@@ -4,6 +4,7 @@ Times go in as aware datetimes and come out as seconds since 1970 (float64): tha
 """
 
 import io
+import itertools
 from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
@@ -96,7 +97,7 @@ def thin(times: Floats, values: Floats, points: int) -> Samples:
         return Samples(times, values)
     edges = np.linspace(0, len(times), max(points // 2, 1) + 1).astype(int)
     kept: set[int] = set()
-    for begin, end in zip(edges[:-1], edges[1:], strict=True):
+    for begin, end in itertools.pairwise(edges):
         stretch = values[begin:end]
         kept |= {int(begin + stretch.argmin()), int(begin + stretch.argmax())}
     chosen = sorted(kept)
@@ -114,7 +115,7 @@ def _grouped(series_ids: Collection[int], query: str, parameters: list[Any]) -> 
     cuts = [*starts.tolist(), len(rows)]
     found = {
         int(key): Samples(times[begin:end], values[begin:end])
-        for key, begin, end in zip(keys, cuts[:-1], cuts[1:], strict=True)
+        for key, (begin, end) in zip(keys, itertools.pairwise(cuts), strict=True)
     }
     return {series: found.get(series, NOTHING) for series in series_ids}
 

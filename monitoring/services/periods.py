@@ -1,0 +1,141 @@
+"""Opening, superseding and the pace of monitoring periods."""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from django.db import transaction
+from django.db.models import DurationField, Exists, ExpressionWrapper, F, Min, OuterRef, Q, QuerySet, Value
+
+from deployments.models import Deployment, Environment
+from monitoring.models import HealthCheck, MonitoringPeriod, MonitoringPolicy, PeriodStatus, Stage
+from monitoring.services.policies import ensure_policy
+from monitoring.signals import period_opened
+from postdeploy.lib.bells import ring
+from postdeploy.lib.sweeps import each
+
+#: Of an older report only what would still be watched is watched.
+LOOK_BACK = timedelta(days=7)
+SECOND = timedelta(seconds=1)
+
+
+def open_periods(*, now: datetime) -> int:
+    """Give each deployment that went live its two monitoring periods; return how many deployments got them.
+
+    Also sees to it that the checks of watched environments are polled as often as their periods ask.
+    """
+    opened = each(unwatched(now), lambda deployment: _open(deployment, now), name="open_periods")
+    quicken_checks(now=now)
+    return opened
+
+
+def unwatched(now: datetime) -> QuerySet[Deployment]:
+    """Deployments that went live, without periods: of the last days, or such that their watch would still run."""
+    watch = ExpressionWrapper(
+        (F("environment__policy__initial_seconds") + F("environment__policy__extended_seconds")) * Value(SECOND),
+        output_field=DurationField(),
+    )
+    periods = MonitoringPeriod.objects.filter(deployment=OuterRef("pk"))
+    return (
+        Deployment.objects.succeeded()
+        .filter(~Exists(periods), finished_at__lte=now + timedelta(minutes=10))
+        .filter(Q(finished_at__gte=now - LOOK_BACK) | Q(finished_at__gt=Value(now) - watch))
+        .select_related("environment")
+        .order_by("finished_at")
+    )
+
+
+def _open(deployment: Deployment, now: datetime) -> bool:
+    """Open the periods of one deployment; False when another worker was first."""
+    with transaction.atomic():
+        environment = Environment.objects.select_for_update(no_key=True).get(pk=deployment.environment_id)
+        if MonitoringPeriod.objects.filter(deployment=deployment).exists():
+            return False
+        policy = ensure_policy(environment=environment)
+        periods = MonitoringPeriod.objects.bulk_create(_planned(deployment, policy, now))
+        _supersede_older(deployment, now)
+        if any(period.status == PeriodStatus.OPEN for period in periods):
+            ring(period_opened, deployment_id=deployment.pk)
+    return True
+
+
+def _planned(deployment: Deployment, policy: MonitoringPolicy, now: datetime) -> list[MonitoringPeriod]:
+    assert deployment.finished_at  # a database constraint: what went live has a time
+    initial_end = deployment.finished_at + policy.initial_seconds * SECOND
+    spans = (
+        (Stage.INITIAL, deployment.finished_at, initial_end, policy.initial_interval_seconds),
+        (Stage.EXTENDED, initial_end, initial_end + policy.extended_seconds * SECOND, policy.extended_interval_seconds),
+    )
+    periods = [
+        MonitoringPeriod(
+            deployment=deployment,
+            environment_id=deployment.environment_id,
+            stage=stage,
+            opens_at=opens_at,
+            closes_at=closes_at,
+            policy=policy.snapshot(),
+            interval_seconds=interval,
+            next_look_at=max(opens_at, now),
+        )
+        for stage, opens_at, closes_at, interval in spans
+    ]
+    if successor := _successor(deployment):
+        _end(periods, by=successor, now=now)
+    return periods
+
+
+def _successor(deployment: Deployment) -> Deployment | None:
+    """The deployment that replaced this one in its environment."""
+    return _later_than(deployment).order_by("finished_at", "reported_at").first()
+
+
+def _later_than(deployment: Deployment) -> QuerySet[Deployment]:
+    same_time = Q(finished_at=deployment.finished_at, reported_at__gt=deployment.reported_at)
+    return Deployment.objects.succeeded().filter(
+        Q(finished_at__gt=deployment.finished_at) | same_time, environment=deployment.environment_id
+    )
+
+
+def _supersede_older(deployment: Deployment, now: datetime) -> None:
+    """End what ran in the environment when this deployment went live.
+
+    A report that comes late may also show that something ended earlier than was thought.
+    """
+    same_time = Q(deployment__finished_at=deployment.finished_at, deployment__reported_at__lt=deployment.reported_at)
+    older = MonitoringPeriod.objects.select_for_update().filter(
+        Q(deployment__finished_at__lt=deployment.finished_at) | same_time,
+        Q(ended_at__isnull=True) | Q(status=PeriodStatus.SUPERSEDED, ended_at__gt=deployment.finished_at),
+        environment=deployment.environment_id,
+        closes_at__gt=deployment.finished_at,
+    )
+    periods = list(older.order_by("pk"))
+    _end(periods, by=deployment, now=now)
+    MonitoringPeriod.objects.bulk_update(periods, ["status", "superseded_by", "ended_at", "next_look_at"])
+
+
+def _end(periods: Iterable[MonitoringPeriod], *, by: Deployment, now: datetime) -> None:
+    """Mark those that run beyond `by` as superseded; what had begun undecided gets a last look."""
+    for period in periods:
+        if by.finished_at is None or period.closes_at <= by.finished_at:
+            continue
+        period.status = PeriodStatus.SUPERSEDED
+        period.superseded_by = by
+        period.ended_at = by.finished_at
+        is_to_be_judged = period.result is None and period.opens_at < by.finished_at
+        period.next_look_at = now if is_to_be_judged else None
+
+
+def quicken_checks(*, now: datetime) -> int:
+    """Bring forward checks whose next reading is further away than the period under way asks; return how many."""
+    quickest = (
+        MonitoringPeriod.objects.under_way(at=now).values("environment_id").annotate(interval=Min("interval_seconds"))
+    )
+    return sum(_quicken(row["environment_id"], row["interval"], now) for row in quickest.order_by("environment_id"))
+
+
+def _quicken(environment_id: int, interval: int, now: datetime) -> int:
+    # 7919 is a prime: neighbours in the table do not start together
+    spread = ExpressionWrapper(
+        (F("pk") * 7919 % (interval * 1000)) * Value(timedelta(milliseconds=1)), output_field=DurationField()
+    )
+    late = HealthCheck.objects.active().filter(environment_id=environment_id, next_poll_at__gt=now + interval * SECOND)
+    return late.update(next_poll_at=Value(now) + spread)
