@@ -133,11 +133,18 @@ class Occurrence(models.Model):
     finding = models.OneToOneField(Finding, models.SET_NULL, null=True, blank=True, related_name="occurrence")
     outage = models.OneToOneField(Outage, models.SET_NULL, null=True, blank=True, related_name="occurrence")
     occurred_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True, blank=True, help_text="When an outage was seen to be over.")
     detail = models.TextField(blank=True)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     class Meta:
-        ordering: ClassVar = ["occurred_at"]
+        ordering: ClassVar = ["occurred_at", "pk"]
+        indexes: ClassVar = [
+            # outages whose end is not told yet
+            models.Index(
+                fields=["outage"], condition=Q(ended_at__isnull=True, source="OUTAGE"), name="occurrence_not_ended"
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.detail

@@ -7,6 +7,7 @@ from django.utils import timezone
 
 from deployments.models import ApiToken, Deployment, Environment, Membership, Project, Role, Scope, User
 from deployments.tokens import digest_of, new_token, shown_part
+from issues.models import Issue
 from monitoring.models import (
     Finding,
     HealthCheck,
@@ -186,6 +187,18 @@ class FindingFactory(factory.django.DjangoModelFactory):
 
 
 # --- issues -------------------------------------------------------------------------------------------------
+
+
+class IssueFactory(factory.django.DjangoModelFactory):
+    class Meta:
+        model = Issue
+
+    project = factory.SubFactory(ProjectFactory)
+    number = factory.LazyAttribute(lambda issue: 1 + Issue.objects.filter(project=issue.project).count())
+    title = factory.Sequence(lambda n: f"Checkout is slow {n}")
+    severity = "MAJOR"
+    fingerprint = factory.Sequence(lambda n: f"manual:{n}")
+
 
 # --- support ------------------------------------------------------------------------------------------------
 

@@ -1,0 +1,89 @@
+"""Is it gone? Proof by measurement, and what the machine itself notices about the sources of an issue."""
+
+from datetime import datetime
+
+from django.db import transaction
+
+from issues import process
+from issues.models import Issue, IssueEventKind, IssueStatus, Occurrence, OccurrenceSource
+from issues.selectors import Proof, proof_of
+from issues.services.moves import reopen
+from issues.services.story import MACHINE, add_event, locked, save
+from issues.signals import issue_changed
+from postdeploy.lib import words
+from postdeploy.lib.bells import ring
+from postdeploy.lib.sweeps import each
+
+
+def verify_issues(*, now: datetime) -> int:
+    """Note outages that ended, and prove, restart or reopen what is resolved; return how many rows changed."""
+    ended = Occurrence.objects.filter(
+        source=OccurrenceSource.OUTAGE, ended_at__isnull=True, outage__ended_at__isnull=False
+    ).select_related("outage__health_check")
+    resolved = Issue.objects.filter(status=IssueStatus.RESOLVED).order_by("resolved_at", "pk")
+    return each(ended, lambda row: _note_end(row, now), name="verify_issues") + each(
+        resolved.values_list("pk", flat=True), lambda pk: _verify(pk, now), name="verify_issues"
+    )
+
+
+def _note_end(occurrence: Occurrence, now: datetime) -> bool:
+    """Tell once that a check answers again; a person still says what resolved the issue."""
+    outage = occurrence.outage
+    if outage is None or outage.ended_at is None:
+        return False
+    with transaction.atomic():
+        mine = Occurrence.objects.filter(pk=occurrence.pk, ended_at__isnull=True).update(ended_at=outage.ended_at)
+        if not mine:
+            return False
+        issue = locked(occurrence.issue_id)
+        lasted = words.duration(outage.ended_at - outage.began_at)
+        text = f"{outage.health_check.name} answers again. The outage lasted {lasted}."
+        add_event(issue, IssueEventKind.CHANGED, text, now=now)
+        ring(issue_changed, issue_id=issue.pk)
+    return True
+
+
+def _verify(issue_id: int, now: datetime) -> bool:
+    with transaction.atomic():
+        issue = locked(issue_id)
+        if issue.status != IssueStatus.RESOLVED:
+            return False  # somebody was first
+        proof = proof_of(issue)
+        if _is_still_down(issue, proof, now):
+            reopen(issue, reason=f"{proof.why} It was resolved {_long(issue, now)} ago.", now=now)
+            return True
+        if proof.is_complete:
+            _prove(issue, proof, now)
+            return True
+        return _keep_count(issue, proof, now)
+
+
+def _is_still_down(issue: Issue, proof: Proof, now: datetime) -> bool:
+    return proof.is_down and issue.resolved_at is not None and now - issue.resolved_at > proof.needed
+
+
+def _long(issue: Issue, now: datetime) -> str:
+    return words.duration(now - (issue.resolved_at or now))
+
+
+def _prove(issue: Issue, proof: Proof, now: datetime) -> None:
+    wished = process.Move(issue.status, IssueStatus.VERIFIED, process.MACHINE, is_proven=True)
+    if process.refusal(wished):
+        return
+    issue.status, issue.verified_at, issue.proof_since = IssueStatus.VERIFIED, now, proof.since
+    save(issue, "status", "verified_at", "proof_since")
+    text = f"Verified by measurement: clean for {words.duration(proof.needed)}."
+    changes = {"status": [IssueStatus.RESOLVED.value, IssueStatus.VERIFIED.value]}
+    add_event(issue, IssueEventKind.MOVED, text, now=now, actor=MACHINE, changes=changes)
+
+
+def _keep_count(issue: Issue, proof: Proof, now: datetime) -> bool:
+    """Remember since when the sources are clean; a count that was broken off is told in the story."""
+    if issue.proof_since == proof.since:
+        return False
+    was_counting, issue.proof_since = issue.proof_since is not None, proof.since
+    save(issue, "proof_since")
+    if was_counting:
+        why = proof.why or "A reading failed."
+        add_event(issue, IssueEventKind.CHANGED, f"{why} The proof starts again.", now=now)
+    return True
