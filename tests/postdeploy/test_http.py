@@ -169,7 +169,7 @@ def test_a_connection_that_was_kept_does_not_outlive_the_permission(target):
 
 
 @pytest.mark.parametrize(
-    "url", ["file:///etc/passwd", "gopher://127.0.0.1/x", "ftp://127.0.0.1/", "nonsense://x", "http:// x"]
+    "url", ["file:///etc/passwd", "gopher://127.0.0.1/x", "ftp://127.0.0.1/", "nonsense://x", "http://"]
 )
 def test_only_http_is_spoken(url):
     outcome = ask(url)
@@ -185,6 +185,11 @@ def test_proxies_of_the_environment_are_not_used(target, monkeypatch):
 @pytest.mark.parametrize(
     "options",
     [
+        {"url": ""},
+        {"url": "http://bücher.example/"},
+        {"url": "http://shop.example/a b"},
+        {"url": "http://shop.example/\r\nX-Evil: 1"},
+        {"url": "http://shop.example/\x00"},
         {"method": "BREW"},
         {"method": "GET\r\nX: y"},
         {"headers": {"X-Evil": "a\r\nX-More: b"}},
@@ -203,5 +208,5 @@ def test_proxies_of_the_environment_are_not_used(target, monkeypatch):
 )
 def test_a_request_that_must_not_be_sent_cannot_be_made(options):
     with pytest.raises(RequestRefused) as refused:
-        Request("http://shop.example/", **options)
+        Request(**{"url": "http://shop.example/"} | options)
     assert str(refused.value).endswith(".")

@@ -14,6 +14,7 @@ MAX_BODY = 64 * 1024
 MAX_TIMEOUT_S = 300.0
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
+_PRINTABLE = re.compile(r"[\x21-\x7e]{1,8000}")
 _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 # They describe the message on the wire; two opinions about its length are how requests are smuggled.
 _OWN_HEADERS = frozenset({"content-length", "transfer-encoding", "connection", "expect", "upgrade", "te", "trailer"})
@@ -83,6 +84,8 @@ class Request:
     fresh: bool = False
 
     def __post_init__(self) -> None:
+        if not _PRINTABLE.fullmatch(self.url):
+            raise RequestRefused("The URL may only have printable ASCII characters; write others percent-encoded.")
         if self.method not in METHODS:
             raise RequestRefused(f"The method {self.method[:20]!r} is not one of {', '.join(METHODS)}.")
         if not 0 < self.timeout_s <= MAX_TIMEOUT_S:
