@@ -3,7 +3,9 @@
 import ipaddress
 import os
 import secrets
+from collections.abc import Collection
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
@@ -44,6 +46,50 @@ def env_choice(name: str, default: str, choices: set[str]) -> str:
     if word not in choices:
         raise ImproperlyConfigured(f"{name} is {word!r}: use one of {', '.join(sorted(choices))}")
     return word
+
+
+def env_url(name: str, default: str, schemes: Collection[str]) -> str:
+    """Return the address in the variable `name`, whose scheme must be one of `schemes`.
+
+    The refusal does not repeat the address: it may hold a password.
+    """
+    url = os.environ.get(name, "").strip() or default
+    scheme, separator, rest = url.partition("://")
+    if scheme not in schemes or not separator or not rest:
+        raise ImproperlyConfigured(f"{name} must be an address that starts with one of {_starts(schemes)}")
+    return url
+
+
+def _starts(schemes: Collection[str]) -> str:
+    return ", ".join(f"{scheme}://" for scheme in sorted(schemes))
+
+
+def env_origin(name: str, default: str) -> str:
+    """Return the web address in the variable `name`: scheme, host and port, without a path."""
+    url = env_url(name, default, {"http", "https"}).rstrip("/")
+    parts = urlsplit(url)
+    if parts.path or parts.query or parts.fragment or not parts.hostname:
+        raise ImproperlyConfigured(f"{name} is {url!r}: use scheme and host only, such as https://deploys.example.org")
+    return url
+
+
+def env_bind(name: str, default: str) -> str:
+    """Return the address to listen on, host and port, in the variable `name`."""
+    bind = os.environ.get(name, "").strip() or default
+    try:
+        parts = urlsplit(f"//{bind}")
+        is_good = bool(parts.hostname) and parts.port is not None and parts.netloc == bind
+    except ValueError:
+        is_good = False
+    if not is_good:
+        raise ImproperlyConfigured(f"{name} is {bind!r}: use host and port, such as 127.0.0.1:8000 or [::1]:8000")
+    return bind
+
+
+def host_of(url: str) -> str:
+    """Return the host of `url` as a browser sends it, an IPv6 address in brackets."""
+    host = urlsplit(url).hostname or ""
+    return f"[{host}]" if ":" in host else host
 
 
 def env_networks(name: str) -> list[str]:

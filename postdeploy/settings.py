@@ -7,7 +7,18 @@ import environ
 from csp.constants import NONCE, NONE, SELF  # noqa: F401
 
 from postdeploy import embedded, wiring
-from postdeploy.env import env_bool, env_choice, env_int, env_list, env_networks, secret_key
+from postdeploy.env import (
+    env_bind,
+    env_bool,
+    env_choice,
+    env_int,
+    env_list,
+    env_networks,
+    env_origin,
+    env_url,
+    host_of,
+    secret_key,
+)
 from postdeploy.logs import logging_config
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -16,10 +27,10 @@ VAR = Path(os.environ.get("VAR") or BASE_DIR / "var").resolve()
 # --- what and where -------------------------------------------------------------------------------------------------
 DEBUG = env_bool("DEBUG", False)
 SECRET_KEY = secret_key(VAR)
-BIND = os.environ.get("BIND") or "127.0.0.1:8000"
-SITE_URL = (os.environ.get("SITE_URL") or f"http://{BIND}").rstrip("/")
+BIND = env_bind("BIND", "127.0.0.1:8000")
+SITE_URL = env_origin("SITE_URL", f"http://{BIND}")
 IS_HTTPS = SITE_URL.startswith("https://")
-SITE_HOST = SITE_URL.split("://", 1)[-1].rsplit(":", 1)[0].strip("[]")
+SITE_HOST = host_of(SITE_URL)
 ALLOWED_HOSTS = [*env_list("ALLOWED_HOSTS"), SITE_HOST, "localhost", "127.0.0.1", "[::1]"]
 CSRF_TRUSTED_ORIGINS = [SITE_URL]
 TRUSTED_PROXIES = env_int("TRUSTED_PROXIES", 0, high=10)
@@ -89,7 +100,8 @@ TEMPLATES = [
 
 # --- stores ---------------------------------------------------------------------------------------------------------
 env = environ.Env()
-DATABASES = {"default": env.db_url("DATABASE_URL", default=embedded.database_url(VAR))}
+DATABASE_URL = env_url("DATABASE_URL", embedded.database_url(VAR), {"postgres", "postgresql"})
+DATABASES = {"default": env.db_url_config(DATABASE_URL)}
 DATABASES["default"] |= {
     "ENGINE": "django.db.backends.postgresql",
     "CONN_MAX_AGE": 60,
@@ -105,7 +117,7 @@ DATABASES["default"] |= {
         ),
     },
 }
-REDIS_URL = os.environ.get("REDIS_URL") or embedded.redis_url(VAR)
+REDIS_URL = env_url("REDIS_URL", embedded.redis_url(VAR), {"redis", "rediss", "unix"})
 CACHES = {
     "default": {
         "BACKEND": "postdeploy.cache.ForgivingRedisCache",
@@ -196,8 +208,8 @@ SPECTACULAR_SETTINGS = {
 }
 
 # --- mail -----------------------------------------------------------------------------------------------------------
-EMAIL_CONFIG = env.email_url("EMAIL_URL", default="filemail:///")
-vars().update(EMAIL_CONFIG)
+EMAIL_URL = env_url("EMAIL_URL", "filemail:///", {"smtp", "smtp+tls", "smtp+ssl", "filemail", "consolemail"})
+vars().update(env.email_url_config(EMAIL_URL))
 EMAIL_FILE_PATH = os.environ.get("EMAIL_FILE_PATH") or str(VAR / "mail")
 DEFAULT_FROM_EMAIL = os.environ.get("FROM_EMAIL") or f"Postdeploy <postdeploy@{SITE_HOST}>"
 EMAIL_TIMEOUT = 15
