@@ -87,6 +87,8 @@ STATES = {
     "PENDING": Look("plain", "waiting", "Pending"),
     "SUPERSEDED": Look("plain", "passed", "Superseded"),
     "CANCELLED": Look("plain", "stopped", "Cancelled"),
+    "NOT_DEPLOYED": Look("plain", "stopped", "Not deployed"),
+    "NOT_WATCHED": Look("blind", "ring", "Not watched"),
     "RUNNING": Look("watch", "pie", "Running"),
     "SUCCEEDED": Look("plain", "done", "Succeeded"),
     "UP": Look("healthy", "circle", "Up"),

@@ -2,8 +2,12 @@
 
 import base64
 import hashlib
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
+from html import escape
+from pathlib import Path
 from typing import Any
 
 from django.template.loader import render_to_string
@@ -13,13 +17,21 @@ from reports.exports.text import clean, clock, day, lesson_groups, moment
 
 CONTENT_TYPE = "text/html; charset=utf-8"
 
-_TONES = {
-    "healthy": "healthy",
-    "degraded": "degraded",
-    "failed": "failed",
-    "inconclusive": "unsure",
-    "watching": "watch",
-}
+# Written here and not as a template: the site's own pages may hold no style block.
+_DOCUMENT = """\
+<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light">
+<title>Deployment Summary: {title}</title>
+<style>{style}</style>
+</head>
+<body>
+{body}</body>
+</html>
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +54,15 @@ class Table:
 
 def export(record: Record) -> str:
     """Return the record as one HTML document; the same record gives the same bytes."""
-    return render_to_string("reports/export.html", paper(record) | {"style": style()})
+    title = escape(clean(f"{record.project} {record.version}"))
+    body = render_to_string("reports/_paper.html", paper(record))
+    return _DOCUMENT.format(title=title, style=style(), body=re.sub(r"\n\s*\n+", "\n", body))
 
 
+@cache
 def style() -> str:
     """Return the document's style sheet."""
-    return render_to_string("reports/export.css")
+    return (Path(__file__).parent / "paper.css").read_text(encoding="utf-8")
 
 
 def style_source() -> str:
@@ -67,8 +82,8 @@ def paper(record: Record) -> dict[str, Any]:
         "start_time": clock(done.start_time),
         "end_time": clock(done.end_time),
         "is_failure": done.status == FAILURE,
-        "tone": _TONES.get(verdict.state, "blind"),
         "verdict": {
+            "state": verdict.state,
             "word": clean(verdict.word),
             "sentence": clean(verdict.sentence),
             "outcome": clean(verdict.outcome),

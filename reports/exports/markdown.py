@@ -9,7 +9,7 @@ from reports.exports.text import NOTHING, clean, clock, day, lesson_groups, mome
 CONTENT_TYPE = "text/markdown; charset=utf-8; variant=GFM"
 
 # Everything that could begin markup inside a line; `$` and `^` begin formulas and footnotes on GitHub and GitLab.
-_MARKUP = re.compile(r"([\\`*_{}\[\]<>|~&$^])")
+_MARKUP = str.maketrans({letter: f"\\{letter}" for letter in "\\`*_{}[]<>|~&$^"})
 # What begins a block when it stands first: headings, bullets, rules, numbers of a list.
 _BLOCK = re.compile(r"^(#{1,6}(?=\s|$)|[+-](?=\s|$)|[-=](?=[-=\s]*$)|\d{1,9}(?=[.)](?:\s|$)))")
 _SPACE = re.compile(r"\s+")
@@ -33,8 +33,7 @@ def export(record: Record) -> str:
 def escape(text: str) -> str:
     """Return `text` on one line with nothing left that Markdown or HTML would act on."""
     line = _SPACE.sub(" ", clean(text)).strip()
-    line = _MARKUP.sub(r"\\\1", line)
-    return _BLOCK.sub(_escape_first, line)
+    return _BLOCK.sub(_escape_first, line.translate(_MARKUP))
 
 
 def _escape_first(match: re.Match[str]) -> str:

@@ -127,9 +127,9 @@ def test_html_holds_no_script_and_loads_nothing():
 @pytest.mark.parametrize("letter", ["x", "`", "[", "|", "\\", "1", "#", " a"])
 def test_a_name_of_100_kilobytes_is_written_quickly_and_whole(form, letter):
     name = (letter * 100_000)[:100_000]
-    began = time.perf_counter()
+    began = time.process_time()
     text = form.export(with_name(name))
-    assert time.perf_counter() - began < 3
+    assert time.process_time() - began < 3
     assert len(text) > 8 * 99_000
 
 
