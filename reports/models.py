@@ -3,6 +3,7 @@
 from typing import ClassVar
 
 from django.db import models
+from django.db.models import Q
 from django.utils import timezone
 
 from deployments.models import Deployment, DeploymentPartQuerySet, User
@@ -17,6 +18,8 @@ class DeploymentSummary(models.Model):
     content_hash = models.CharField(max_length=64)
     is_complete = models.BooleanField(default=False, help_text="The watch has ended.")
     built_at = models.DateTimeField()
+    # Not part of the content: when it was last compared with the rows it is made of.
+    checked_at = models.DateTimeField(editable=False)
 
     objects = DeploymentPartQuerySet["DeploymentSummary"].as_manager()
 
@@ -27,6 +30,21 @@ class DeploymentSummary(models.Model):
 
     def __str__(self) -> str:
         return f"Summary of {self.deployment}, version {self.version}"
+
+
+class SummaryCursor(models.Model):
+    """How far the sweep of the summaries has read: what happened before is written down. One row."""
+
+    ONLY = 1
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=ONLY, editable=False)
+    read_until = models.DateTimeField()
+
+    class Meta:
+        constraints: ClassVar = [models.CheckConstraint(condition=Q(id=1), name="summary_cursor_only_one")]
+
+    def __str__(self) -> str:
+        return f"read until {self.read_until:%Y-%m-%d %H:%M:%S}"
 
 
 class LessonCategory(models.TextChoices):
@@ -69,6 +87,10 @@ class Lesson(models.Model):
 
     class Meta:
         ordering: ClassVar = ["created_at", "pk"]
+        indexes: ClassVar = [
+            # the sweep of the summaries
+            models.Index(fields=["created_at"], name="lesson_written"),
+        ]
 
     def __str__(self) -> str:
         return self.text
