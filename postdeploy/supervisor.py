@@ -33,12 +33,19 @@ class Program:
     start: Callable[[], subprocess.Popen[bytes]]
     stop_signal: signal.Signals = signal.SIGTERM
     is_server: bool = False  # the others use it, so it is stopped after them
+    may_finish: bool = False  # it has an end: exit 0 is not restarted
     running: subprocess.Popen[bytes] | None = None  # if somebody started it already
     explain: Callable[[], str] | None = None  # why it ended, if that can be known
 
 
 def command(
-    name: str, arguments: Sequence[str], *, environment: Mapping[str, str], directory: Path, lock: int | None = None
+    name: str,
+    arguments: Sequence[str],
+    *,
+    environment: Mapping[str, str],
+    directory: Path,
+    lock: int | None = None,
+    may_finish: bool = False,
 ) -> Program:
     """Return the program that runs `arguments`; it holds the descriptor `lock` open while it lives."""
     start = partial(
@@ -50,7 +57,7 @@ def command(
         cwd=directory,
         pass_fds=() if lock is None else (lock,),
     )
-    return Program(name, start)
+    return Program(name, start, may_finish=may_finish)
 
 
 class Backoff:
@@ -191,20 +198,23 @@ class Supervisor:
         process = program.running
         while not self._stopping.is_set():
             began = loop.time()
-            how = await self._run_once(program, process)
+            how, is_finished = await self._run_once(program, process)
             if self._stopping.is_set():
+                return
+            if is_finished:
+                await self._stopping.wait()
                 return
             delay, process = backoff.after(loop.time() - began), None
             self.say(f"{program.name} {how}; restarting in {delay:.0f} s")
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), delay)
 
-    async def _run_once(self, program: Program, process: subprocess.Popen[bytes] | None) -> str:
-        """Run the program to its end, starting it unless it runs; return how that went, in words."""
+    async def _run_once(self, program: Program, process: subprocess.Popen[bytes] | None) -> tuple[str, bool]:
+        """Run the program to its end, starting it unless it runs; return how that went, and if all is done."""
         try:
             process = process or program.start()
         except (OSError, subprocess.SubprocessError) as error:
-            return f"cannot start: {error}"
+            return f"cannot start: {error}", False
         self._undertaker.add(process.pid)
         self._processes[program.name] = process
         self._show_output(program.name, process)
@@ -213,7 +223,8 @@ class Supervisor:
         self._undertaker.remove(process.pid)
         del self._processes[program.name]
         reason = program.explain() if program.explain else ""
-        return f"ended ({_how_it_ended(process.returncode)})" + (f": {reason}" if reason else "")
+        how = f"ended ({_how_it_ended(process.returncode)})" + (f": {reason}" if reason else "")
+        return how, program.may_finish and process.returncode == 0
 
     async def _end_of(self, name: str) -> None:
         end = self._ends[name] = asyncio.get_running_loop().create_future()

@@ -12,7 +12,8 @@ def main():
     commands = json.loads(sys.argv[1])
     patience = float(sys.argv[2]) if len(sys.argv) > 2 else 10.0
     programs = [
-        command(name, arguments, environment=os.environ, directory=Path.cwd()) for name, arguments in commands.items()
+        command(name, arguments, environment=os.environ, directory=Path.cwd(), may_finish=name == "task")
+        for name, arguments in commands.items()
     ]
     Supervisor(programs, patience=patience).run()
 

@@ -99,6 +99,18 @@ def test_a_program_that_cannot_start_is_said_so_and_tried_again(supervise):
     assert supervised.stop() == 0
 
 
+def test_a_program_with_an_end_is_not_restarted_after_it_but_after_a_fault(supervise, tmp_path):
+    fails_once = f"import os, pathlib, sys; p = pathlib.Path({str(tmp_path / 'once')!r}); print('run', p.exists());"
+    supervised = supervise(
+        {"task": python(fails_once + "sys.exit(0) if p.exists() else p.touch(); sys.exit(1)"), "web": ["/nowhere/web"]}
+    )
+    supervised.line("task ended (exit 1); restarting in 1 s")
+    supervised.line("task | run True")
+    supervised.line("web cannot start: [Errno 2] No such file or directory: '/nowhere/web'; restarting in 4 s")
+    assert len([line for line in supervised.lines if line.startswith("task")]) == 3
+    assert supervised.stop() == 0
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_stops_everything_with_all_children(supervise, number):
     supervised = supervise({name: python(FAMILY + "c.wait()") for name in ("web", "beat")})
