@@ -7,7 +7,10 @@ The words, in lower case: `pending`, `watching`, `healthy`, `degraded`, `failed`
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+
+#: Of a deployment that was reported later than this only what would still be watched is watched.
+LOOK_BACK = timedelta(days=7)
 
 #: Results, worst first. What could not be seen outranks HEALTHY: unknown is not healthy.
 WORST_FIRST = ("FAILED", "DEGRADED", "BLIND", "INCONCLUSIVE", "HEALTHY")

@@ -1,10 +1,9 @@
 """Changes of this floor: periods, verdicts, checks, metrics."""
 
 from monitoring.services.periods import open_periods, quicken_checks
-from monitoring.services.policies import default_policy, ensure_policy, save_policy
+from monitoring.services.policies import ensure_policy, save_policy
 
 __all__ = [
-    "default_policy",
     "ensure_policy",
     "open_periods",
     "quicken_checks",

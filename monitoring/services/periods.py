@@ -10,11 +10,10 @@ from deployments.models import Deployment, Environment
 from monitoring.models import HealthCheck, MonitoringPeriod, MonitoringPolicy, PeriodStatus, Stage
 from monitoring.services.policies import ensure_policy
 from monitoring.signals import period_opened
+from monitoring.watch import LOOK_BACK
 from postdeploy.lib.bells import ring
 from postdeploy.lib.sweeps import each
 
-#: Of an older report only what would still be watched is watched.
-LOOK_BACK = timedelta(days=7)
 SECOND = timedelta(seconds=1)
 
 

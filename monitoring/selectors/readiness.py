@@ -1,4 +1,4 @@
-"""Reads across checks, periods and verdicts."""
+"""What only this floor can say of the installation's readiness."""
 
 from django.db.models import Min
 from django.utils import timezone

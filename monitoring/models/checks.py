@@ -1,0 +1,174 @@
+"""Health checks, what is known of them, why readings failed, and their outages."""
+
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from typing import ClassVar, Self
+
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+
+from deployments.models import Environment, Row, VisibleQuerySet
+from postdeploy.lib.secrets import seal, unseal
+
+
+class CheckState(models.TextChoices):
+    """What is known of a check's target; UNKNOWN until enough readings agree."""
+
+    UNKNOWN = "UNKNOWN", "Unknown"
+    UP = "UP", "Up"
+    DOWN = "DOWN", "Down"
+
+
+class HealthCheckQuerySet(VisibleQuerySet["HealthCheck"]):
+    """Which checks."""
+
+    project_path = "environment__project"
+
+    def active(self) -> Self:
+        """Checks that are polled."""
+        return self.filter(paused_at__isnull=True)
+
+    def due(self, *, at: datetime) -> Self:
+        """Active checks whose next reading should have been taken by `at`, longest waiting first."""
+        return self.active().filter(next_poll_at__lte=at).order_by("next_poll_at")
+
+
+class HealthCheck(models.Model):
+    """A health endpoint that is polled, and what is known of it."""
+
+    environment = models.ForeignKey(Environment, models.CASCADE, related_name="checks")
+    name = models.CharField(max_length=100)
+    component = models.CharField(max_length=200, blank=True)
+    url = models.URLField(max_length=2000)
+    method = models.CharField(max_length=7, choices=[(m, m) for m in ("GET", "HEAD", "POST")], default="GET")
+    sealed_headers = models.TextField(blank=True, editable=False, help_text="Encrypted: header values may be secrets.")
+    expected_status = models.CharField(max_length=60, default="200-299", help_text="Such as 200, or 200-299,301.")
+    body_contains = models.CharField(max_length=500, blank=True)
+    json_path = models.CharField(max_length=200, blank=True, help_text="Such as status or data.database.ok.")
+    json_value = models.CharField(max_length=200, blank=True)
+    timeout_ms = models.PositiveIntegerField(
+        default=5000, validators=[MinValueValidator(100), MaxValueValidator(60_000)]
+    )
+    max_response_ms = models.PositiveIntegerField(
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1), MaxValueValidator(60_000)],
+        help_text="A slower answer is a failed reading; empty: only the time limit counts.",
+    )
+    interval_seconds = models.PositiveIntegerField(
+        default=60,
+        validators=[MinValueValidator(1), MaxValueValidator(86_400)],
+        help_text="Between deployments; while one is watched, its environment's policy decides.",
+    )
+    failure_threshold = models.PositiveSmallIntegerField(
+        default=3,
+        validators=[MinValueValidator(1), MaxValueValidator(20)],
+        help_text="Failed readings in a row before it counts as down.",
+    )
+    is_critical = models.BooleanField(default=True, help_text="Down fails the deployment; otherwise it degrades it.")
+    paused_at = models.DateTimeField(null=True, blank=True)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    # Written by the poller.
+    state = models.CharField(max_length=7, choices=CheckState, default=CheckState.UNKNOWN, editable=False)
+    state_since = models.DateTimeField(null=True, editable=False)
+    failures_in_a_row = models.PositiveIntegerField(default=0, editable=False)
+    failing_since = models.DateTimeField(null=True, editable=False)
+    latest_reading_at = models.DateTimeField(null=True, editable=False)
+    latest_detail = models.CharField(max_length=300, blank=True, editable=False)
+    next_poll_at = models.DateTimeField(default=timezone.now, editable=False)
+    lease_until = models.DateTimeField(null=True, editable=False)
+    lease_key = models.UUIDField(null=True, editable=False)
+
+    objects = HealthCheckQuerySet.as_manager()
+
+    class Meta:
+        ordering: ClassVar = ["environment", "name"]
+        constraints: ClassVar = [models.UniqueConstraint(fields=["environment", "name"], name="check_name_once")]
+        indexes: ClassVar = [
+            # the poller's claim
+            models.Index(fields=["next_poll_at"], condition=Q(paused_at__isnull=True), name="check_due"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """Request headers; SecretUnreadable when they were stored under another SECRET_KEY."""
+        return json.loads(unseal(self.sealed_headers)) if self.sealed_headers else {}
+
+    @headers.setter
+    def headers(self, headers: Mapping[str, str]) -> None:
+        self.sealed_headers = seal(json.dumps(dict(headers))) if headers else ""
+
+    @property
+    def is_paused(self) -> bool:
+        """True while nobody polls it, on somebody's wish."""
+        return self.paused_at is not None
+
+
+class CheckPartQuerySet(VisibleQuerySet[Row]):
+    """Rows that hang on a check."""
+
+    project_path = "health_check__environment__project"
+
+
+class OutageQuerySet(CheckPartQuerySet["Outage"]):
+    """Which outages."""
+
+    def open(self) -> Self:
+        """Outages that still last."""
+        return self.filter(ended_at__isnull=True)
+
+    def between(self, start: datetime, end: datetime) -> Self:
+        """Outages of which at least a part lies between `start` and `end`."""
+        return self.filter(Q(ended_at__isnull=True) | Q(ended_at__gt=start), began_at__lt=end)
+
+
+class Failure(models.Model):
+    """Why one reading of a check failed; the values themselves are samples."""
+
+    health_check = models.ForeignKey(HealthCheck, models.CASCADE, related_name="failures")
+    scheduled_at = models.DateTimeField()
+    kind = models.CharField(max_length=20)
+    detail = models.CharField(max_length=300)
+    status_code = models.PositiveSmallIntegerField(null=True)
+    total_ms = models.FloatField(null=True)
+    excerpt = models.TextField(blank=True)
+
+    objects = CheckPartQuerySet["Failure"].as_manager()
+
+    class Meta:
+        ordering: ClassVar = ["-scheduled_at"]
+        constraints: ClassVar = [models.UniqueConstraint(fields=["health_check", "scheduled_at"], name="failure_once")]
+
+    def __str__(self) -> str:
+        return self.detail
+
+
+class Outage(models.Model):
+    """A stretch in which a check was down."""
+
+    health_check = models.ForeignKey(HealthCheck, models.CASCADE, related_name="outages")
+    began_at = models.DateTimeField(help_text="The first failed reading.")
+    confirmed_at = models.DateTimeField(help_text="When the failures had reached the check's threshold.")
+    ended_at = models.DateTimeField(null=True)
+    cause = models.CharField(max_length=300)
+
+    objects = OutageQuerySet.as_manager()
+
+    class Meta:
+        ordering: ClassVar = ["-began_at"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["health_check"], condition=Q(ended_at__isnull=True), name="outage_open_once"
+            )
+        ]
+        indexes: ClassVar = [models.Index(fields=["confirmed_at"], name="outage_confirmed")]
+
+    def __str__(self) -> str:
+        return f"{self.health_check}: {self.cause}"

@@ -1,0 +1,20 @@
+"""Reads across checks, metrics, periods and verdicts; all of them answer plain data in a fixed number of queries."""
+
+from monitoring.selectors.readiness import POLL_LATE_SECONDS, oldest_due_check
+from monitoring.selectors.watch import (
+    PlannedWatch,
+    findings_of,
+    findings_of_verdict,
+    planned_watches,
+    watch_states,
+)
+
+__all__ = [
+    "POLL_LATE_SECONDS",
+    "PlannedWatch",
+    "findings_of",
+    "findings_of_verdict",
+    "oldest_due_check",
+    "planned_watches",
+    "watch_states",
+]
