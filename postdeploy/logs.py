@@ -1,26 +1,25 @@
 """Logs: one line an event, as text for people or JSON for machines; control characters never start a new line."""
 
 import logging.config
+from collections.abc import MutableMapping
 from typing import Any
 
 import structlog
 
+SHARED: list[Any] = [
+    structlog.contextvars.merge_contextvars,
+    structlog.stdlib.add_logger_name,
+    structlog.stdlib.add_log_level,
+    structlog.stdlib.PositionalArgumentsFormatter(),
+    structlog.processors.TimeStamper(fmt="iso", utc=True),
+    structlog.processors.format_exc_info,
+]
+
 
 def logging_config(*, log_format: str, level: str) -> None:
     """Send every logger through structlog to standard output."""
-    shared: list[Any] = [
-        structlog.contextvars.merge_contextvars,
-        structlog.stdlib.add_logger_name,
-        structlog.stdlib.add_log_level,
-        structlog.stdlib.PositionalArgumentsFormatter(),
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-        structlog.processors.format_exc_info,
-    ]
-    renderer: Any = structlog.processors.JSONRenderer()
-    if log_format == "text":
-        renderer = structlog.dev.ConsoleRenderer(colors=False, pad_event_to=0)
     structlog.configure(
-        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        processors=[*SHARED, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=True,
     )
@@ -28,13 +27,7 @@ def logging_config(*, log_format: str, level: str) -> None:
         {
             "version": 1,
             "disable_existing_loggers": False,
-            "formatters": {
-                "line": {
-                    "()": "structlog.stdlib.ProcessorFormatter",
-                    "foreign_pre_chain": shared,
-                    "processors": [structlog.stdlib.ProcessorFormatter.remove_processors_meta, one_line, renderer],
-                }
-            },
+            "formatters": {"line": {"()": line_formatter, "log_format": log_format}},
             "handlers": {"out": {"class": "logging.StreamHandler", "stream": "ext://sys.stdout", "formatter": "line"}},
             "root": {"handlers": ["out"], "level": level.upper()},
             "loggers": {
@@ -48,7 +41,16 @@ def logging_config(*, log_format: str, level: str) -> None:
     )
 
 
-def one_line(logger: Any, name: str, event: dict[str, Any]) -> dict[str, Any]:
+def line_formatter(log_format: str = "json") -> logging.Formatter:
+    """Return what turns an event into one line; `granian.json` names it for the web server's own events."""
+    renderer: Any = structlog.processors.JSONRenderer()
+    if log_format == "text":
+        renderer = structlog.dev.ConsoleRenderer(colors=False, pad_event_to=0)
+    remove_meta = structlog.stdlib.ProcessorFormatter.remove_processors_meta
+    return structlog.stdlib.ProcessorFormatter(foreign_pre_chain=SHARED, processors=[remove_meta, one_line, renderer])
+
+
+def one_line(logger: Any, name: str, event: MutableMapping[str, Any]) -> dict[str, Any]:
     """Escape control characters, so that a request path cannot forge a log line; a traceback keeps its lines."""
     return {key: _escape(text) if isinstance(text, str) and key != "exception" else text for key, text in event.items()}
 
