@@ -327,6 +327,8 @@ class DeploymentEvent(models.Model):
     deployment = models.ForeignKey(Deployment, models.CASCADE, related_name="events")
     status = models.CharField(max_length=9, choices=DeploymentStatus)
     occurred_at = models.DateTimeField()
+    # As reported, before a clock running ahead was put right; empty when no time was given.
+    claimed_at = models.DateTimeField(null=True, blank=True)
     received_at = models.DateTimeField(default=timezone.now)
     is_applied = models.BooleanField(default=True)
     note = models.CharField(max_length=300, blank=True)
@@ -335,6 +337,9 @@ class DeploymentEvent(models.Model):
 
     class Meta:
         ordering: ClassVar = ["occurred_at", "pk"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["deployment", "status", "claimed_at"], name="deployment_event_once")
+        ]
 
     def __str__(self) -> str:
         return f"{self.get_status_display()} at {self.occurred_at:%Y-%m-%d %H:%M:%S}"

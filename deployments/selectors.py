@@ -5,7 +5,7 @@ from typing import Any
 from django.core.exceptions import PermissionDenied
 from django.http import Http404
 
-from deployments.models import Membership, Project, Role
+from deployments.models import Deployment, DeploymentQuerySet, Membership, Project, Role
 
 
 def project_for(user: Any, slug: str, *, at_least: Role = Role.VIEWER) -> Project:
@@ -27,3 +27,20 @@ def role_in(project: Project, user: Any) -> Role:
     if user.is_superuser:
         return Role.OWNER
     return Role(Membership.objects.get(project=project, user=user).role)
+
+
+def live_before(deployment: Deployment) -> Deployment | None:
+    """Return the deployment that was live in the environment when this one came: the latest success before it."""
+    return _successes_before(deployment).first()
+
+
+def other_version_before(deployment: Deployment) -> Deployment | None:
+    """Return the latest success before this one that was of another version: what a roll-back brings back."""
+    return _successes_before(deployment).exclude(version=deployment.version).first()
+
+
+def _successes_before(deployment: Deployment) -> DeploymentQuerySet:
+    """Successes of the environment before the latest known time of `deployment`, the latest first."""
+    rows = Deployment.objects.succeeded().filter(environment=deployment.environment_id)
+    earlier = rows.filter(finished_at__lt=deployment.occurred_at).exclude(pk=deployment.pk)
+    return earlier.order_by("-finished_at", "-pk")

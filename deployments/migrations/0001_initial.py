@@ -106,6 +106,7 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('status', models.CharField(choices=[('PENDING', 'Pending'), ('RUNNING', 'Running'), ('SUCCEEDED', 'Succeeded'), ('FAILED', 'Failed'), ('CANCELLED', 'Cancelled')], max_length=9)),
                 ('occurred_at', models.DateTimeField()),
+                ('claimed_at', models.DateTimeField(blank=True, null=True)),
                 ('received_at', models.DateTimeField(default=django.utils.timezone.now)),
                 ('is_applied', models.BooleanField(default=True)),
                 ('note', models.CharField(blank=True, max_length=300)),
@@ -113,6 +114,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'ordering': ['occurred_at', 'pk'],
+                'constraints': [models.UniqueConstraint(fields=('deployment', 'status', 'claimed_at'), name='deployment_event_once')],
             },
         ),
         migrations.AddField(
