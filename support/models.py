@@ -47,6 +47,11 @@ class SupportTier(models.Model):
         """Short form for the small box: L1 to L3, or the name of a business tier."""
         return f"L{self.level}" if self.track == Track.TECHNICAL else self.name
 
+    @property
+    def duty_list(self) -> list[str]:
+        """The duties, one for each line."""
+        return [line for line in self.duties.splitlines() if line.strip()]
+
 
 class TierMember(models.Model):
     """A person of a tier."""
@@ -122,6 +127,8 @@ class Assignment(models.Model):
         indexes: ClassVar = [
             # the escalation sweep
             models.Index(fields=["escalate_at"], condition=Q(ended_at__isnull=True), name="assignment_overdue"),
+            # the sweep that announces
+            models.Index(fields=["started_at"], name="assignment_started"),
         ]
 
     def __str__(self) -> str:
@@ -165,6 +172,9 @@ class NotificationChannel(models.Model):
         help_text="Only what concerns this tier; empty: everything.",
     )
     is_enabled = models.BooleanField(default=True)
+    hears_from_at = models.DateTimeField(
+        default=timezone.now, editable=False, help_text="What happened before is not told: the channel was not there."
+    )
     broken_at = models.DateTimeField(null=True, blank=True, editable=False)
     broken_reason = models.CharField(max_length=300, blank=True, editable=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
@@ -192,9 +202,16 @@ class NotificationQuerySet(VisibleQuerySet["Notification"]):
 
     project_path = "channel__project"
 
+    def pending(self) -> Self:
+        """Notifications that are neither sent nor given up."""
+        return self.filter(state=NotificationState.PENDING)
+
     def due(self, *, at: datetime) -> Self:
-        """Notifications waiting to be sent, oldest first."""
-        return self.filter(state=NotificationState.PENDING, next_attempt_at__lte=at).order_by("next_attempt_at", "pk")
+        """Notifications waiting to be sent, oldest first; only the first of each channel and issue: order is kept."""
+        earlier = Notification.objects.pending().filter(
+            channel=models.OuterRef("channel"), issue=models.OuterRef("issue"), pk__lt=models.OuterRef("pk")
+        )
+        return self.pending().filter(~models.Exists(earlier), next_attempt_at__lte=at).order_by("next_attempt_at", "pk")
 
 
 class Notification(models.Model):
@@ -226,6 +243,8 @@ class Notification(models.Model):
         ]
         indexes: ClassVar = [
             models.Index(fields=["next_attempt_at"], condition=Q(state="PENDING"), name="notification_due"),
+            # what waits before it in the same channel
+            models.Index(fields=["channel", "issue"], condition=Q(state="PENDING"), name="notification_queue"),
         ]
 
     def __str__(self) -> str:

@@ -18,6 +18,9 @@ from monitoring.models import (
     Series,
     Verdict,
 )
+from postdeploy.lib.secrets import seal
+from reports.models import Lesson
+from support.models import Article, NotificationChannel
 
 # --- deployments --------------------------------------------------------------------------------------------
 
@@ -202,4 +205,43 @@ class IssueFactory(factory.django.DjangoModelFactory):
 
 # --- support ------------------------------------------------------------------------------------------------
 
+
+class ChannelFactory(factory.django.DjangoModelFactory):
+    """A webhook signed with the secret `ChannelFactory.SECRET`; say `kind="EMAIL"` and an address for mail."""
+
+    SECRET = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3"
+
+    class Meta:
+        model = NotificationChannel
+
+    project = factory.SubFactory(ProjectFactory)
+    kind = "WEBHOOK"
+    name = factory.Sequence(lambda n: f"Channel {n}")
+    address = "https://hooks.example/postdeploy"
+    sealed_secret = factory.LazyAttribute(
+        lambda channel: seal(ChannelFactory.SECRET) if channel.kind == "WEBHOOK" else ""
+    )
+
+
+class ArticleFactory(factory.django.DjangoModelFactory):
+    class Meta:
+        model = Article
+
+    project = factory.SubFactory(ProjectFactory)
+    kind = "TROUBLESHOOTING"
+    title = factory.Sequence(lambda n: f"Roll back {n}")
+    slug = factory.Sequence(lambda n: f"roll-back-{n}")
+    body = "Press **the button**."
+
+
 # --- reports ------------------------------------------------------------------------------------------------
+
+
+class LessonFactory(factory.django.DjangoModelFactory):
+    class Meta:
+        model = Lesson
+
+    deployment = factory.SubFactory(DeploymentFactory)
+    category = "WHAT_WORKED"
+    text = "The hard limit opened the issue before the first customer wrote."
+    author = factory.SubFactory(UserFactory)
