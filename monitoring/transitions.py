@@ -72,6 +72,6 @@ def slot(due_at: datetime, *, interval: timedelta, now: datetime) -> Slot:
     return Slot(at, at + interval)
 
 
-def jitter(key: int, within: timedelta) -> timedelta:
+def jitter(key: int | str, within: timedelta) -> timedelta:
     """Return a delay below `within` that is always the same for `key`, so that checks do not all start at once."""
     return within * (zlib.crc32(str(key).encode()) / 2**32)

@@ -69,7 +69,7 @@ def probe_many(
 
     def on_done(position: int, outcome: Outcome) -> None:
         index = sent[position]
-        keep(index, _reading(checks[index], outcome))
+        keep(index, reading_of(checks[index], outcome))
 
     for index, check in enumerate(checks):
         try:
@@ -111,7 +111,8 @@ def _request_refusal(check: HttpCheck) -> dict[str, str]:
     return {}
 
 
-def _reading(check: HttpCheck, outcome: Outcome) -> Reading:
+def reading_of(check: HttpCheck, outcome: Outcome) -> Reading:
+    """What an outcome means for a check."""
     kind, detail = _judged(check, outcome)
     expires_at = outcome.certificate_expires_at
     return Reading(

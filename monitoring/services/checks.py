@@ -1,0 +1,83 @@
+"""Making, changing, pausing and deleting checks."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.db import transaction
+
+from deployments.models import Environment
+from monitoring.models import HealthCheck
+from monitoring.poller import http_check
+from monitoring.probes import HttpCheck, refusals
+from monitoring.transitions import jitter
+from postdeploy.lib.claims import move
+
+#: A new check is read soon, but not every new check in the same instant.
+FIRST_READING_WITHIN = timedelta(seconds=15)
+DEFINITION = (
+    "environment", "name", "component", "url", "method", "sealed_headers", "expected_status", "body_contains",
+    "json_path", "json_value", "timeout_ms", "max_response_ms", "interval_seconds", "failure_threshold", "is_critical",
+)  # fmt: skip
+
+
+def save_check(
+    *, environment: Environment, now: datetime, check: HealthCheck | None = None, **definition: Any
+) -> HealthCheck:
+    """Make a check of `environment`, or change what `check` asks; it is read soon afterwards.
+
+    `definition` are the fields that people set (and `headers`). Raises ValidationError, with the fields' names as
+    keys, also for an address that may not be requested.
+    """
+    row = check or HealthCheck(created_at=now)
+    row.environment = environment
+    for name, value in definition.items():
+        setattr(row, name, value)
+    validate(row)
+    if row._state.adding:
+        wait = min(timedelta(seconds=row.interval_seconds), FIRST_READING_WITHIN)
+        row.next_poll_at = now + jitter(f"{environment.pk}:{row.name}", wait)
+        row.save()
+    else:
+        row.next_poll_at = now
+        # what the poller writes is not ours: it may have changed since the row was read
+        row.save(update_fields=[*DEFINITION, "next_poll_at"])
+    return row
+
+
+def validate(check: HealthCheck) -> None:
+    """Raise ValidationError, with the fields' names as keys, for a check that cannot be saved."""
+    try:
+        check.full_clean()
+    except ValidationError as error:
+        raise ValidationError(error.message_dict) from None
+    if found := check_refusals(http_check(check)):
+        raise ValidationError({name: [sentence] for name, sentence in found.items()})
+
+
+def check_refusals(check: HttpCheck) -> dict[str, str]:
+    """Return what is wrong with what a check asks, by field; an address names the setting that would allow it."""
+    found = refusals(check, settings.PROBE_NETWORKS)
+    if "not allowed here" in found.get("url", ""):
+        found["url"] += " An administrator can allow a network with the setting PROBE_NETWORKS."
+    return found
+
+
+def pause_check(*, check: HealthCheck, now: datetime) -> bool:
+    """Stop reading `check`; what is not read counts as not watched. False when it was paused already."""
+    return move(HealthCheck.objects.active().filter(pk=check.pk), paused_at=now)
+
+
+def resume_check(*, check: HealthCheck, now: datetime) -> bool:
+    """Read `check` again, at once. False when it was not paused."""
+    paused = HealthCheck.objects.filter(pk=check.pk, paused_at__isnull=False)
+    return move(paused, paused_at=None, next_poll_at=now)
+
+
+def delete_check(*, check: HealthCheck) -> None:
+    """Delete `check` with its readings and outages; findings about it stay, with its name."""
+    with transaction.atomic():
+        # locked first, as the poller does: the other way round the two would wait for each other
+        HealthCheck.objects.select_for_update().filter(pk=check.pk).first()
+        HealthCheck.objects.filter(pk=check.pk).delete()
