@@ -2,7 +2,7 @@
 
    markup                                   behaviour
    <details class="menu" data-menu>         closes on Escape, on a click outside and when another one opens
-   <button data-theme="system|light|dark">  chooses the theme (theme.js)
+   <button data-choose-theme="system|…">     chooses the theme (theme.js)
    <button data-copy="id">                  copies the text of #id
    <button data-help>, key ?                opens <dialog id="help">
    <a data-go="o">, keys g o                goes there
@@ -61,7 +61,9 @@
     $('summary', menu).focus();
   }
   function markTheme() {
-    for (const button of $$('[data-theme]')) button.setAttribute('aria-pressed', String(button.dataset.theme === pdTheme.choice()));
+    for (const button of $$('[data-choose-theme]')) {
+      button.setAttribute('aria-pressed', String(button.dataset.chooseTheme === pdTheme.choice()));
+    }
   }
   async function copy(button) {
     const label = $('[data-label]', button) || button, before = label.textContent;
@@ -79,7 +81,8 @@
   document.addEventListener('click', event => {
     const hit = selector => event.target.closest?.(selector);
     closeMenus(hit('details[data-menu]'));
-    if (hit('[data-theme]')) { pdTheme.choose(hit('[data-theme]').dataset.theme); markTheme(); closeMenus(); }
+    const theme = hit('[data-choose-theme]')?.dataset.chooseTheme;
+    if (theme) { pdTheme.choose(theme); markTheme(); closeMenus(); }
     if (hit('[data-copy]')) copy(hit('[data-copy]'));
     if (hit('[data-help]')) help();
     if (hit('[data-close]')) hit('dialog')?.close();

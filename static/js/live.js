@@ -34,8 +34,8 @@
   function preparePoll(event) {
     const { elt, headers, path } = event.detail, known = region(elt);
     if (document.hidden || Date.now() < known.notBefore) return event.preventDefault();
-    const etag = known.url === path ? known.etag : elt.dataset.etag;
-    if (etag) headers['If-None-Match'] = etag;
+    if (known.url !== path) Object.assign(known, { url: path, etag: elt.dataset.etag || '' });
+    if (known.etag) headers['If-None-Match'] = known.etag;
     event.detail.timeout = POLL_TIMEOUT;
   }
   document.addEventListener('htmx:configRequest', event => {
@@ -63,11 +63,10 @@
     known.notBefore = Date.now() + Math.max(pause * (.5 + Math.random() / 2), Math.min(asked, LONGEST_PAUSE));
   }
   document.addEventListener('htmx:beforeOnLoad', event => {
-    const { xhr, elt, pathInfo } = event.detail, signedOut = xhr.status === 401 || isSignIn(xhr);
+    const { xhr, elt } = event.detail, signedOut = xhr.status === 401 || isSignIn(xhr);
     if (signedOut) { notice('signed-out'); event.preventDefault(); } else if (isLive(elt)) withdraw('signed-out');
     withdraw('no-answer');
     if (!isLive(elt)) return;
-    region(elt).url = pathInfo.requestPath;
     if (signedOut || xhr.status >= 400) fail(elt, xhr); else succeed(elt, xhr);
     showFreshness();
   });
@@ -125,7 +124,9 @@
   document.addEventListener('reset', event => [...event.target.elements].forEach(field => typed.delete(field)));
   document.addEventListener('htmx:beforeSwap', event => {
     const { elt, xhr, requestConfig } = event.detail, form = (requestConfig?.elt || elt).closest?.('form');
-    if (form && requestConfig.verb !== 'get' && xhr.status < 300) [...form.elements].forEach(field => typed.delete(field));
+    if (!form || requestConfig.verb === 'get' || xhr.status >= 300) return;
+    [...form.elements].forEach(field => typed.delete(field));
+    $$('#notices > *').forEach(note => note.remove());
   });
   Object.assign(Idiomorph.defaults.callbacks, {
     beforeAttributeUpdated: (name, element) => !guards[name]?.(element),
