@@ -26,7 +26,7 @@ from rest_framework.response import Response
 from rest_framework.serializers import Serializer
 from rest_framework.views import APIView
 
-from postdeploy.fields import Flag, Line, Moment, StrictSerializer, Text, Word
+from postdeploy.fields import Flag, Line, Moment, StrictSerializer, Text, Url, Word
 from postdeploy.idempotency import Replay, answer_once, key_of
 from postdeploy.paging import PageQuery, cursor_page, paged_response
 from postdeploy.parsers import max_body_bytes, read_body
@@ -42,7 +42,9 @@ __all__ = [
     "Refused",
     "StrictSerializer",
     "Text",
+    "Url",
     "Word",
+    "conditional_response",
     "cursor_page",
     "etag_of",
     "not_modified",
