@@ -73,6 +73,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "postdeploy.reader_zone.ReaderZone",
     "postdeploy.middleware.PrivatePages",
 ]
 
@@ -215,7 +216,9 @@ DEFAULT_FROM_EMAIL = os.environ.get("FROM_EMAIL") or f"Postdeploy <postdeploy@{S
 EMAIL_TIMEOUT = 15
 
 # --- outbound -------------------------------------------------------------------------------------------------------
-PROBE_NETWORKS = env_networks("PROBE_NETWORKS")
+# Private networks that checks and webhooks may reach; the demo's shop listens on loopback.
+DEMO_NETWORK = "127.0.0.1/32"
+PROBE_NETWORKS = env_networks("PROBE_NETWORKS") + ([DEMO_NETWORK] if (VAR / "demo.json").exists() else [])
 
 # --- browser security -----------------------------------------------------------------------------------------------
 SECURE_CONTENT_TYPE_NOSNIFF = True
