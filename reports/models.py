@@ -77,9 +77,11 @@ IMPROVEMENT_AREAS = (
 class Lesson(models.Model):
     """Something learned from a deployment."""
 
+    LONGEST = 2000
+
     deployment = models.ForeignKey(Deployment, models.CASCADE, related_name="lessons")
     category = models.CharField(max_length=18, choices=LessonCategory)
-    text = models.TextField(max_length=2000)
+    text = models.TextField(max_length=LONGEST)
     author = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 

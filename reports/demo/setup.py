@@ -1,0 +1,128 @@
+"""Makes the demo's project as a maintainer would, and removes it without trace. What happens in it comes by the API."""
+
+import socket
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from django.conf import settings
+from django.db import transaction
+
+from deployments.models import ApiToken, Environment, Project, Scope, User
+from deployments.services import confirm_environment, create_project, create_token, ensure_environment
+from monitoring.services import save_check, save_policy
+from postdeploy.idempotency import forget_owner
+from reports.demo.state import DemoState, remove_state, write_state
+from support.models import ChannelKind
+from support.services import add_channel, ensure_tiers, save_tier, set_members
+
+SLUG = "demo"
+MAILBOX = "demo-on-call@example.org"
+
+#: Everything happens within three minutes; a real policy counts in hours.
+POLICY = {
+    "initial_seconds": 30,
+    "extended_seconds": 45,
+    "initial_interval_seconds": 2,
+    "extended_interval_seconds": 2,
+    "settle_seconds": 2,
+    "baseline_seconds": 600,
+}
+TIER_CLOCKS = {1: 30, 2: 600, 3: 3600}
+
+
+@dataclass(frozen=True)
+class DemoCheck:
+    """One check of the shop."""
+
+    name: str
+    path: str
+    is_critical: bool
+    component: str
+
+
+CHECKS = (
+    DemoCheck("Shop health", "/health", True, "web"),
+    DemoCheck("Checkout", "/checkout", True, "checkout"),
+    DemoCheck("Search", "/search", False, "catalogue"),
+)
+
+
+@transaction.atomic
+def create_demo(*, owner: User, var: Path, now: datetime) -> DemoState:
+    """Make the project, its checks, tiers and channels, and the file its processes run by."""
+    project = create_project(name="Demo shop", slug=SLUG, issue_prefix="DEMO", owner=owner, now=now)
+    environment = ensure_environment(project=project, name="production", now=now)
+    confirm_environment(environment=environment, now=now)
+    save_policy(environment=environment, now=now, **POLICY)
+    _, token = create_token(
+        project=project,
+        name="Demo pipeline",
+        scopes=[Scope.DEPLOYMENTS_WRITE, Scope.DEPLOYMENTS_READ],
+        created_by=owner,
+        now=now,
+    )
+    state = DemoState(project=SLUG, port=free_port(), token=token)
+    # This process read its settings before there was a demo.
+    settings.PROBE_NETWORKS = sorted({*settings.PROBE_NETWORKS, settings.DEMO_NETWORK})
+    _add_checks(environment, state, now)
+    _add_support(project, owner, state, now)
+    write_state(var, state)
+    return state
+
+
+def _add_checks(environment: Environment, state: DemoState, now: datetime) -> None:
+    for check in CHECKS:
+        save_check(
+            environment=environment,
+            now=now,
+            name=check.name,
+            url=state.shop_url + check.path,
+            component=check.component,
+            json_path="status",
+            json_value="ok",
+            timeout_ms=2000,
+            interval_seconds=2,
+            failure_threshold=3,
+            is_critical=check.is_critical,
+        )
+
+
+def _add_support(project: Project, owner: User, state: DemoState, now: datetime) -> None:
+    for tier in ensure_tiers(project):
+        if tier.is_technical:
+            save_tier(tier, clock_seconds=TIER_CLOCKS[tier.level])
+            set_members(tier, users=[owner])
+    add_channel(project=project, kind=ChannelKind.EMAIL, name="On-call mailbox", address=MAILBOX, now=now)
+    add_channel(
+        project=project, kind=ChannelKind.WEBHOOK, name="Chat bridge", address=f"{state.shop_url}/hooks", now=now
+    )
+
+
+def remove_demo(*, var: Path) -> bool:
+    """Remove the project with all that hangs on it, its mails and files; False when there was no demo."""
+    project = Project.objects.filter(slug=SLUG).first()
+    remove_state(var)
+    (var / "demo.version").unlink(missing_ok=True)
+    _remove_mails(Path(settings.EMAIL_FILE_PATH))
+    if project is None:
+        return False
+    with transaction.atomic():
+        for token in ApiToken.objects.of(project):
+            forget_owner(token.digest)
+        project.delete()
+    return True
+
+
+def _remove_mails(directory: Path) -> None:
+    for file in directory.glob("*.log"):
+        if MAILBOX.encode() in file.read_bytes():
+            file.unlink()
+
+
+def free_port() -> int:
+    """Return a loopback port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port

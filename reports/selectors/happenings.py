@@ -1,0 +1,288 @@
+"""One stream of all that happened around a deployment, from the rows of five floors."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from deployments.models import Deployment, DeploymentEvent, DeploymentKind, DeploymentStatus
+from issues.models import IssueEvent, IssueEventKind, IssueStatus
+from issues.services import MACHINE
+from monitoring.models import MonitoringPeriod, Outage, PeriodStatus, Result, Verdict
+from postdeploy.lib import words
+from reports.links import Target
+from reports.models import Lesson
+from support.models import Assignment, AssignmentReason, Notification, NotificationState
+
+#: The filters of the timeline: what the address says, and what the page calls it.
+GROUPS = {
+    "deployment": "Deployment",
+    "watch": "Watch",
+    "breaches": "Breaches",
+    "issues": "Issues",
+    "escalations": "Escalations",
+    "comments": "Comments",
+    "notifications": "Notifications",
+    "lessons": "Lessons",
+}
+
+_TONES = {"FAILED": "failed", "DEGRADED": "degraded", "INCONCLUSIVE": "unsure", "BLIND": "blind", "HEALTHY": "healthy"}
+_GLYPHS = {"FAILED": "octagon", "DEGRADED": "triangle", "INCONCLUSIVE": "diamond", "BLIND": "ring", "HEALTHY": "circle"}
+
+
+@dataclass(frozen=True, slots=True)
+class Happening:
+    """One line: `who` did it, `subject` is what it happened to and leads to `target`, `text` goes on after both.
+
+    `key` is the same in every rendering, `icon` or `glyph` its picture, `quote` what somebody wrote.
+    """
+
+    key: str
+    at: datetime
+    group: str
+    text: str
+    subject: str = ""
+    target: Target | None = None
+    who: str = ""
+    detail: str = ""
+    quote: str = ""
+    icon: str = ""
+    glyph: str = ""
+    tone: str = ""
+
+    @property
+    def sentence(self) -> str:
+        """The line without links, as a record carries it."""
+        return " ".join(part for part in (self.who, self.subject, self.text) if part)
+
+
+def of_deployment(deployment: Deployment, events: Iterable[DeploymentEvent]) -> Iterator[Happening]:
+    """What the pipeline reported."""
+    for event in events:
+        yield Happening(
+            key=f"deployment-event-{event.pk}",
+            at=event.occurred_at,
+            group="deployment",
+            who=deployment.deployed_by if event.status == DeploymentStatus.RUNNING else "",
+            text=_reported(deployment, event),
+            detail=event.note if event.note or event.is_applied else "It changed nothing.",
+            icon="arrow-back-up" if deployment.kind == DeploymentKind.ROLLBACK else "rocket",
+            tone="failed" if event.status == DeploymentStatus.FAILED else "watch" if event.is_applied else "",
+        )
+
+
+def _reported(deployment: Deployment, event: DeploymentEvent) -> str:
+    begun = {DeploymentKind.ROLLBACK: "rolling back to", DeploymentKind.CONFIGURATION: "configuring"}
+    what = f"{begun.get(DeploymentKind(deployment.kind), 'deploying')} {deployment.version}"
+    sentences = {
+        DeploymentStatus.PENDING: f"The pipeline queued {what}",
+        DeploymentStatus.RUNNING: f"started {what}" if deployment.deployed_by else f"The pipeline started {what}",
+        DeploymentStatus.SUCCEEDED: "The deployment finished",
+        DeploymentStatus.FAILED: "The pipeline failed",
+        DeploymentStatus.CANCELLED: "The pipeline was cancelled",
+    }
+    return sentences[DeploymentStatus(event.status)]
+
+
+def of_watch(deployment: Deployment, periods: Iterable[MonitoringPeriod]) -> Iterator[Happening]:
+    """How the watch began, and what ended it when that was not a verdict."""
+    for period in periods:
+        stage = period.get_stage_display().lower()
+        if period.stage == "INITIAL":
+            yield Happening(
+                key=f"period-{period.pk}-opened",
+                at=period.opens_at,
+                group="watch",
+                text=f"The {stage} watch opened for {words.period(period.length)}",
+                icon="eye",
+                tone="watch",
+            )
+        if period.status == PeriodStatus.SUPERSEDED and period.ended_at and period.ended_at > period.opens_at:
+            yield _superseded(deployment, period, period.ended_at)
+
+
+def _superseded(deployment: Deployment, period: MonitoringPeriod, ended_at: datetime) -> Happening:
+    successor = period.superseded_by
+    is_rollback = successor is not None and successor.rolls_back_id == deployment.pk
+    by = "rolled this deployment back" if is_rollback else "replaced this deployment"
+    lasted = f"{words.duration(ended_at - period.opens_at)} of {words.period(period.length)}"
+    return Happening(
+        key=f"period-{period.pk}-superseded",
+        at=ended_at,
+        group="watch",
+        subject=successor.version if successor else "A newer deployment",
+        target=Target("deployment", deployment.project.slug, successor.pk) if successor else None,
+        text=by,
+        detail=f"The {period.get_stage_display().lower()} watch ended after {lasted}.",
+        icon="arrow-back-up" if is_rollback else "rocket",
+        tone="watch",
+    )
+
+
+def of_verdicts(verdicts: Iterable[Verdict]) -> Iterator[Happening]:
+    """What was decided, and on the way there each turn for the worse and back."""
+    for verdict in verdicts:
+        word = Result(verdict.result).label if verdict.result else "Nothing worse"
+        stage = verdict.period.get_stage_display()
+        yield Happening(
+            key=f"verdict-{verdict.pk}",
+            at=verdict.looked_at,
+            group="watch",
+            text=f"{stage} watch: {word}" if verdict.is_final else f"{stage} watch, so far: {word.lower()}",
+            detail=verdict.sentence,
+            glyph=_GLYPHS.get(verdict.result or "", "pie"),
+            tone=_TONES.get(verdict.result or "", "watch"),
+        )
+
+
+def of_outages(deployment: Deployment, outages: Iterable[Outage]) -> Iterator[Happening]:
+    """Checks that went down, and came back."""
+    for outage in outages:
+        check = outage.health_check
+        target = Target("check", deployment.project.slug, check.pk)
+        yield Happening(
+            key=f"outage-{outage.pk}-began",
+            at=outage.confirmed_at,
+            group="breaches",
+            subject=check.name,
+            target=target,
+            text="is down",
+            detail=f"{outage.cause}. First seen {words.duration(outage.confirmed_at - outage.began_at)} before."
+            if outage.confirmed_at > outage.began_at
+            else outage.cause,
+            icon="heartbeat",
+            tone="failed",
+        )
+        if outage.ended_at:
+            yield Happening(
+                key=f"outage-{outage.pk}-ended",
+                at=outage.ended_at,
+                group="breaches",
+                subject=check.name,
+                target=target,
+                text=f"answers again after {words.duration(outage.ended_at - outage.began_at)}",
+                icon="heartbeat",
+                tone="healthy",
+            )
+
+
+_VERBS = {
+    IssueEventKind.OPENED: "was opened",
+    IssueEventKind.SEEN_AGAIN: "was seen again",
+    IssueEventKind.MOVED: "was moved",
+    IssueEventKind.CHANGED: "was changed",
+    IssueEventKind.COMMENTED: "commented on",
+    IssueEventKind.REOPENED: "was reopened",
+}
+_ICONS = {IssueEventKind.COMMENTED: "message", IssueEventKind.CHANGED: "pencil"}
+
+
+def of_issues(project: str, events: Iterable[IssueEvent]) -> Iterator[Happening]:
+    """The story of each issue: opened, moved, changed, commented. Its way through the tiers is `of_assignments`."""
+    for event in events:
+        kind = IssueEventKind(event.kind)
+        if kind not in _VERBS:
+            continue
+        is_comment = kind == IssueEventKind.COMMENTED
+        yield Happening(
+            key=f"issue-event-{event.pk}",
+            at=event.occurred_at,
+            group="comments" if is_comment else "issues",
+            who=_actor(event) if is_comment else "",
+            subject=event.issue.reference,
+            target=Target("issue", project, event.issue.reference),
+            text="" if is_comment else _moved(event),
+            detail="" if is_comment else event.text,
+            quote=event.text if is_comment else "",
+            icon=_ICONS.get(kind, "alert-circle"),
+            tone=_tone(event),
+        )
+
+
+def _actor(event: IssueEvent) -> str:
+    """Who, unless it was Postdeploy itself."""
+    name = event.actor.display_name if event.actor else event.actor_name
+    return "" if name == MACHINE.name else name
+
+
+def _moved(event: IssueEvent) -> str:
+    status = _new_status(event)
+    verb = f"was {status.label.lower()}" if status else _VERBS[IssueEventKind(event.kind)]
+    if event.kind == IssueEventKind.REOPENED:
+        verb = "was reopened"
+    by = f" by {who}" if (who := _actor(event)) else ""
+    title = f": {event.issue.title}" if event.kind == IssueEventKind.OPENED else ""
+    return f"{verb}{by}{title}"
+
+
+def _new_status(event: IssueEvent) -> IssueStatus | None:
+    changes = event.changes.get("status") if isinstance(event.changes, dict) else None
+    is_known = isinstance(changes, list) and len(changes) == 2 and changes[1] in IssueStatus.values
+    return IssueStatus(changes[1]) if changes and is_known else None
+
+
+def _tone(event: IssueEvent) -> str:
+    if event.kind in (IssueEventKind.OPENED, IssueEventKind.REOPENED):
+        return {"CRITICAL": "failed", "MAJOR": "degraded"}.get(event.issue.severity, "plain")
+    return "healthy" if _new_status(event) == IssueStatus.VERIFIED else ""
+
+
+def of_assignments(project: str, assignments: Iterable[Assignment]) -> Iterator[Happening]:
+    """Which tier had each issue, and why it went on; `assignments` in the order of time."""
+    held: dict[int, str] = {}
+    for assignment in assignments:
+        tier, before = assignment.tier.label, held.get(assignment.issue_id, "")
+        held[assignment.issue_id] = tier
+        yield Happening(
+            key=f"assignment-{assignment.pk}",
+            at=assignment.started_at,
+            group="escalations",
+            subject=assignment.issue.reference,
+            target=Target("issue", project, assignment.issue.reference),
+            text=f"went from {before} to {tier}: {why(assignment)}" if before else f"went to {tier}",
+            detail=assignment.note if before else "",
+            icon="stairs-up",
+            tone="degraded" if before else "",
+        )
+
+
+def why(assignment: Assignment) -> str:
+    """Return the reason of an assignment in words."""
+    reasons = {
+        AssignmentReason.ROUTED: "routed by severity",
+        AssignmentReason.FUNCTIONAL_ESCALATION: "the clock ran out",
+        AssignmentReason.HIERARCHICAL_ESCALATION: "escalated by a person",
+    }
+    return reasons[AssignmentReason(assignment.reason)]
+
+
+def of_notifications(project: str, notifications: Iterable[Notification]) -> Iterator[Happening]:
+    """Who was told, and how long it took."""
+    for sent in notifications:
+        is_sent = sent.state == NotificationState.SENT and sent.sent_at is not None
+        at = sent.sent_at or sent.created_at
+        yield Happening(
+            key=f"notification-{sent.pk}",
+            at=at,
+            group="notifications",
+            subject=sent.issue.reference if sent.issue else "",
+            target=Target("issue", project, sent.issue.reference) if sent.issue else None,
+            text=f"{sent.channel.name} was told: {sent.get_kind_display().lower()}"
+            if is_sent
+            else f"{sent.channel.name} could not be told: {sent.get_kind_display().lower()}",
+            detail=f"Delivered in {words.duration(at - sent.created_at)}." if is_sent and at > sent.created_at else "",
+            icon="bell",
+            tone="" if is_sent else "degraded",
+        )
+
+
+def of_lessons(lessons: Iterable[Lesson]) -> Iterator[Happening]:
+    """What was learned, when it was written down."""
+    for lesson in lessons:
+        yield Happening(
+            key=f"lesson-{lesson.pk}",
+            at=lesson.created_at,
+            group="lessons",
+            who=lesson.author.display_name if lesson.author else "",
+            text=f"wrote down a lesson: {lesson.get_category_display().lower()}",
+            icon="bulb",
+        )
