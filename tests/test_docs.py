@@ -3,7 +3,10 @@
 import json
 import os
 import re
+import shutil
 import subprocess
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
 
 import pytest
 
@@ -109,8 +112,8 @@ def test_the_readme_keeps_its_order():
         "docs/images/overview.png",
         "make run",
         "make test",
-        "/api/v1/deployments ",
-        "/verdict",
+        '/api/v1/deployments" \\',
+        "$verdict_url?until=initial",
         "docs/architecture.md",
     ]
     places = [text.index(landmark) for landmark in landmarks]
@@ -144,3 +147,89 @@ def test_the_commands_of_the_readme_exist():
 def test_scripts_can_be_executed():
     for name in ("manage.py", ".ci/run", "ci/install", "ci/system-packages"):
         assert os.access(ROOT / name, os.X_OK), name
+
+
+# --- the loop that waits for a verdict, run as a pipeline would -------------------------------------------------------
+
+WAITING = next(code for language, code in FENCE.findall((ROOT / "README.md").read_text()) if "verdict.json" in code)
+
+
+class Gate(BaseHTTPRequestHandler):
+    """Answers what it was told to, one after the other; the last one for good."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self):
+        self.server.asked.append((self.path, self.headers["Authorization"]))
+        answers = self.server.answers
+        status, body = answers.pop(0) if len(answers) > 1 else answers[0]
+        if status is None:
+            self.close_connection = True
+            return
+        data = (json.dumps(body) + "\n").encode()
+        self.send_response(status)
+        self.send_header("Retry-After", "0")
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    def log_message(self, *arguments):
+        pass
+
+
+@pytest.fixture
+def gate():
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Gate)
+    server.asked = []
+    Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+    yield server
+    server.shutdown()
+    server.server_close()
+
+
+def says(state, **more):
+    return 200, {"state": state, "sentence": "…", **more}
+
+
+@pytest.mark.skipif(not shutil.which("curl"), reason="no curl on this machine")
+@pytest.mark.parametrize(
+    ("answers", "code"),
+    [
+        ([says("pending"), says("watching", findings=[{"state": "healthy"}]), says("healthy")], 0),
+        ([says("watching"), (503, {"status": 503}), (429, {"status": 429}), (None, None), says("healthy")], 0),
+        ([says("watching"), says("failed")], 1),
+        ([says("degraded", watch={"state": "healthy"})], 1),
+        ([says("not_deployed")], 1),
+        ([says("cancelled")], 1),
+        ([says("blind")], 3),
+        ([says("inconclusive")], 3),
+        ([says("superseded")], 3),
+        ([(401, {"status": 401})], 2),
+        ([(404, {"status": 404})], 2),
+    ],
+)
+def test_the_loop_of_the_readme_waits_and_ends_as_it_says(gate, tmp_path, answers, code):
+    gate.answers = list(answers)
+    url = f"http://127.0.0.1:{gate.server_port}/verdict"
+    environment = {"PATH": os.environ["PATH"], "POSTDEPLOY_TOKEN": "pd_test", "verdict_url": url, "no_proxy": "*"}
+    script = WAITING.replace("${wait:-10}", "${wait:-0}")
+    done = subprocess.run(
+        ["sh", "-c", script], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False, timeout=30
+    )
+    assert done.returncode == code, done.stdout + done.stderr
+    assert len(gate.asked) == len(answers)
+    assert set(gate.asked) == {("/verdict?until=initial", "Bearer pd_test")}
+    if answers[-1][0]:
+        assert json.loads(done.stdout) == answers[-1][1]
+
+
+@pytest.mark.skipif(not shutil.which("curl"), reason="no curl on this machine")
+def test_the_loop_of_the_readme_gives_up_in_the_end(gate, tmp_path):
+    gate.answers = [says("watching")]
+    url = f"http://127.0.0.1:{gate.server_port}/verdict"
+    environment = {"PATH": os.environ["PATH"], "POSTDEPLOY_TOKEN": "pd_test", "verdict_url": url, "no_proxy": "*"}
+    script = WAITING.replace("5400", "1")
+    done = subprocess.run(
+        ["sh", "-c", script], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False, timeout=30
+    )
+    assert (done.returncode, done.stdout) == (4, "no verdict yet (watching)\n")
