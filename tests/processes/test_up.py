@@ -1,0 +1,248 @@
+"""`manage.py up`, the real thing, from outside: what it says, what it serves, and what is left of it."""
+
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import psycopg2
+import pytest
+
+from postdeploy import embedded
+from tests.waiting import until
+
+pytestmark = [pytest.mark.processes, pytest.mark.xdist_group("up")]
+ROOT = Path(__file__).resolve().parents[2]
+GIVEN_BY_CONFTEST = {"DATABASE_URL", "REDIS_URL"}
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class Installation:
+    """One `manage.py up` with its data directory and its output in a file."""
+
+    def __init__(self, var, port=None, **environment):
+        self.var, self.port = var, port or free_port()
+        self.output = Path(tempfile.mkdtemp(dir=var.parent)) / "output"
+        inherited = {name: value for name, value in os.environ.items() if name not in GIVEN_BY_CONFTEST}
+        with self.output.open("ab") as file:
+            self.process = subprocess.Popen(
+                [sys.executable, "manage.py", "up"],
+                cwd=ROOT,
+                stdout=file,
+                stderr=subprocess.STDOUT,
+                env={**inherited, "VAR": str(var), "BIND": f"127.0.0.1:{self.port}", "DEMO": "0", **environment},
+            )
+
+    @property
+    def text(self):
+        return self.output.read_text()
+
+    def line(self, pattern, seconds=60):
+        return until(lambda: re.search(pattern, self.text, re.MULTILINE) or self.check(), seconds, pattern)
+
+    def check(self):
+        assert self.process.poll() is None, f"it ended:\n{self.text}"
+
+    def wait_until_up(self):
+        self.line("Postdeploy is at")
+        return self
+
+    def status(self):
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/healthz", timeout=5) as answer:
+                return answer.status
+        except urllib.error.HTTPError as error:
+            return error.code
+        except OSError:
+            return None
+
+    def sql(self, statement):
+        connection = psycopg2.connect(
+            host=str(embedded.socket_directory(self.var)), user=embedded.USER, dbname=embedded.DATABASE
+        )
+        try:
+            with connection, connection.cursor() as cursor:
+                cursor.execute(statement)
+                return cursor.fetchall() if cursor.description else None
+        finally:
+            connection.close()
+
+    def has_database(self):
+        try:
+            return self.sql("SELECT 1") == [(1,)]
+        except psycopg2.OperationalError:
+            return False
+
+    def processes(self):
+        """Return pid and command line of all that belongs to this data directory."""
+        return {pid: line for pid, line in all_processes() if str(self.var) in line or self.is_ours(pid)}
+
+    def is_ours(self, pid):
+        try:
+            return f"VAR={self.var}".encode() in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+        except OSError:
+            return False
+
+    def pid_of(self, word):
+        return next(pid for pid, line in sorted(self.processes().items()) if word in line)
+
+    def has_another(self, word, before):
+        return any(word in line for pid, line in self.processes().items() if pid not in before)
+
+    def stop(self):
+        self.process.terminate()
+        return self.process.wait(30)
+
+
+def all_processes():
+    for directory in Path("/proc").glob("[0-9]*"):
+        try:
+            line = (directory / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+        except OSError:
+            continue
+        if line:  # neither a kernel thread nor a zombie
+            yield int(directory.name), line
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory):
+    """A data directory on which everything ran once, so that the tests need not migrate."""
+    installation = Installation(tmp_path_factory.mktemp("prepared") / "var").wait_until_up()
+    assert "with the password" in installation.text
+    assert installation.stop() == 0
+    return installation.var
+
+
+@pytest.fixture
+def up(tmp_path, prepared):
+    """Start an installation on a copy of the prepared directory; what still runs at the end is killed."""
+    started = []
+
+    def start(name="var", **options):
+        var = tmp_path / name
+        if not var.exists():
+            shutil.copytree(prepared, var, ignore=shutil.ignore_patterns("run", "lock"))
+        started.append(Installation(var, **options))
+        return started[-1]
+
+    yield start
+    for installation in started:
+        installation.process.kill()
+        installation.process.wait()
+    for installation in started:
+        until(lambda: not installation.processes(), what="all to be gone")  # noqa: B023
+        shutil.rmtree(embedded.socket_directory(installation.var), ignore_errors=True)
+
+
+def test_it_serves_then_stops_cleanly_with_all_it_started(up):
+    installation = up().wait_until_up()
+    assert f"Postdeploy is at http://127.0.0.1:{installation.port}" in installation.text
+    assert "with the password" not in installation.text  # only the very first start says it
+    assert installation.status() == 200
+    names = " ".join(installation.processes().values())
+    assert all(word in names for word in ("granian", "worker", "beat", "postgres", "valkey"))
+    installation.process.send_signal(signal.SIGINT)
+    assert installation.process.wait(30) == 0
+    assert installation.processes() == {}
+    assert "killed" not in installation.text
+
+
+def test_after_kill_9_nothing_is_left_and_the_next_start_has_every_committed_row(up):
+    first = up().wait_until_up()
+    first.sql("CREATE TABLE facts AS SELECT generate_series(1, 1000) AS fact")
+    first.process.kill()
+    first.process.wait()
+    second = up(port=first.port).wait_until_up()  # at once, on the same port
+    assert second.sql("SELECT count(*) FROM facts") == [(1000,)]
+    assert not set(first.processes()) - set(second.processes())
+    assert second.stop() == 0
+    assert second.processes() == {}
+
+
+PARTS = {"web": "granian", "worker": "postdeploy worker", "postgres": "/bin/postgres", "valkey": "valkey-server"}
+
+
+def test_what_is_killed_comes_back_and_is_said(up):
+    installation = up().wait_until_up()
+    before = installation.processes()
+    assert len([pid for pid, line in before.items() if "granian" in line or "multiprocessing" in line]) > 1
+    for word in PARTS.values():
+        os.kill(installation.pid_of(word), signal.SIGKILL)
+    for name in PARTS:
+        installation.line(rf"^{name} ended \((signal 9|exit \d+)\).*; restarting in 1 s$")
+    until(installation.has_database, what="the database to answer again")
+    until(lambda: installation.status() == 200, what="the pages to answer again")
+    for name, word in PARTS.items():
+        until(lambda: installation.has_another(word, before), what=f"{name} to be back")  # noqa: B023
+    assert installation.stop() == 0
+    assert installation.processes() == {}
+
+
+def test_a_taken_port_is_one_sentence_that_names_bind(up):
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        installation = up(port=other.getsockname()[1])
+        assert installation.process.wait(30) == 1
+    assert "cannot listen on 127.0.0.1:" in installation.text
+    assert "give another address with BIND" in installation.text
+    assert "Traceback" not in installation.text
+
+
+@pytest.mark.parametrize("bind", ["8000", "127.0.0.1", "127.0.0.1:0", "127.0.0.1:http", "127.0.0.1:99999"])
+def test_a_strange_address_is_one_sentence_that_names_bind(tmp_path, bind):
+    installation = Installation(tmp_path / "var", BIND=bind)
+    assert installation.process.wait(30) == 1
+    assert f"BIND is '{bind}': use " in installation.text
+    assert "Traceback" not in installation.text
+
+
+def test_two_run_side_by_side_but_not_on_one_directory(up):
+    one, other = up("one").wait_until_up(), up("other").wait_until_up()
+    assert (one.status(), other.status()) == (200, 200)
+    third = up("one")
+    assert third.process.wait(30) == 1
+    assert f"another Postdeploy is running on {one.var} (pid {one.process.pid})" in third.text
+    assert one.stop() == other.stop() == 0
+
+
+def test_data_of_another_postgresql_is_one_sentence(tmp_path):
+    (tmp_path / "var" / "postgres").mkdir(parents=True)
+    (tmp_path / "var" / "postgres" / "PG_VERSION").write_text("16\n")
+    installation = Installation(tmp_path / "var")
+    assert installation.process.wait(30) == 1
+    assert "was made by PostgreSQL 16 but this release brings PostgreSQL 18" in installation.text
+    assert "Traceback" not in installation.text
+
+
+def test_servers_of_your_own_are_used_and_nothing_is_embedded(tmp_path):
+    servers = embedded.start(tmp_path / "own", is_durable=False)
+    try:
+        installation = Installation(
+            tmp_path / "var", DATABASE_URL=servers.database_url, REDIS_URL=servers.redis_url
+        ).wait_until_up()
+        assert not (tmp_path / "var" / "postgres").exists()
+        assert not any("valkey" in line for line in installation.processes().values())
+        assert installation.stop() == 0
+    finally:
+        servers.stop()
+
+
+def test_a_database_that_does_not_answer_is_one_sentence(tmp_path):
+    installation = Installation(tmp_path / "var", DATABASE_URL="postgres://nobody@127.0.0.1:1/nothing")
+    assert installation.process.wait(60) == 1
+    assert "the database of DATABASE_URL does not answer: " in installation.text
+    assert "Traceback" not in installation.text
+    assert installation.processes() == {}
