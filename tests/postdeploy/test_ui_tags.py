@@ -286,7 +286,7 @@ def test_a_lane_shows_each_version_with_the_glyph_of_its_state():
         {"state": "HEALTHY", "start": 0, "end": 0.5, "text": EVIL},
         {"state": "watching", "start": 0.5, "end": 1},
     ]
-    html = render("{% lane segments 'production' %}", segments=[old, new])
+    html = render("{% lane segments 'production' %}", segments=segments)
     assert [group.attrib["class"] for group in parse(html)[0]] == ["is-healthy", "is-watch"]
     assert "<script" not in html
 
