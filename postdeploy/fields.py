@@ -6,11 +6,13 @@ from datetime import datetime
 from typing import Any
 
 from django.db.models import TextChoices
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from postdeploy.lib.times import format_time, parse_time
 
 CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+ADDRESS = re.compile(r"https?://[^\s/?#\\@]+(?:[/?#][^\s\\]*)?", re.IGNORECASE)
 CONTROL_IN_TEXT = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 
 
@@ -67,6 +69,20 @@ class Text(Line):
     def to_internal_value(self, data: Any) -> str:
         """Return the text, its lines ended by a line feed alone."""
         return super().to_internal_value(data.replace("\r\n", "\n") if isinstance(data, str) else data)
+
+
+@extend_schema_field({"type": "string", "format": "uri", "maxLength": 2000, "pattern": "^https?://[^\\s/?#]+"})
+class Url(Line):
+    """An address for people to follow: http or https, any host (also one without a dot)."""
+
+    default_error_messages = {"invalid_url": "Must be an address that begins with http:// or https://."}
+
+    def to_internal_value(self, data: Any) -> str:
+        """Return the address."""
+        text = super().to_internal_value(data)
+        if text and not ADDRESS.fullmatch(text):
+            self.fail("invalid_url")
+        return text
 
 
 class Flag(serializers.BooleanField):

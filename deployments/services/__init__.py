@@ -1,5 +1,18 @@
 """Changes of this floor: reports in, projects and their people, tokens."""
 
+from deployments.services.access import (
+    LastOwner,
+    UnknownPerson,
+    add_member,
+    change_role,
+    confirm_environment,
+    create_project,
+    create_token,
+    find_person,
+    first_message,
+    remove_member,
+    revoke_token,
+)
 from deployments.services.facts import Claim, ConfigurationChangeFacts, Report, SystemChangeFacts
 from deployments.services.reports import (
     AlreadyEnded,
@@ -19,14 +32,25 @@ __all__ = [
     "Claim",
     "ConfigurationChangeFacts",
     "Disagrees",
+    "LastOwner",
     "NoEarlierVersion",
     "Report",
     "Reported",
     "SystemChangeFacts",
+    "UnknownPerson",
     "add_changes",
+    "add_member",
     "cancel_deployment",
+    "change_role",
+    "confirm_environment",
+    "create_project",
+    "create_token",
     "ensure_environment",
+    "find_person",
+    "first_message",
     "record_status",
+    "remove_member",
     "report_deployment",
+    "revoke_token",
     "roll_back",
 ]
