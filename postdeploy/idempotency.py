@@ -83,6 +83,11 @@ def forget_old_keys() -> None:
     KeptAnswer.objects.filter(created_at__lt=Now() - KEPT_FOR).delete()
 
 
+def forget_owner(owner: str) -> None:
+    """Drop all answers kept for `owner`."""
+    KeptAnswer.objects.filter(owner=owner).delete()
+
+
 def _lock_or_refuse(scope: str) -> None:
     number = int.from_bytes(hashlib.sha256(scope.encode()).digest()[:8], signed=True)
     with connection.cursor() as cursor:

@@ -13,7 +13,7 @@ from deployments.services import confirm_environment, create_project, create_tok
 from monitoring.services import save_check, save_policy
 from postdeploy.idempotency import forget_owner
 from reports.demo.state import DemoState, remove_state, write_state
-from support.models import ChannelKind
+from support.models import ChannelKind, Track
 from support.services import add_channel, ensure_tiers, save_tier, set_members
 
 SLUG = "demo"
@@ -53,7 +53,7 @@ def create_demo(*, owner: User, var: Path, now: datetime) -> DemoState:
     """Make the project, its checks, tiers and channels, and the file its processes run by."""
     project = create_project(name="Demo shop", slug=SLUG, issue_prefix="DEMO", owner=owner, now=now)
     environment = ensure_environment(project=project, name="production", now=now)
-    confirm_environment(environment=environment, now=now)
+    confirm_environment(environment=environment, tier=environment.tier, url="", now=now)
     save_policy(environment=environment, now=now, **POLICY)
     _, token = create_token(
         project=project,
@@ -90,7 +90,7 @@ def _add_checks(environment: Environment, state: DemoState, now: datetime) -> No
 
 def _add_support(project: Project, owner: User, state: DemoState, now: datetime) -> None:
     for tier in ensure_tiers(project):
-        if tier.is_technical:
+        if tier.track == Track.TECHNICAL:
             save_tier(tier, clock_seconds=TIER_CLOCKS[tier.level])
             set_members(tier, users=[owner])
     add_channel(project=project, kind=ChannelKind.EMAIL, name="On-call mailbox", address=MAILBOX, now=now)

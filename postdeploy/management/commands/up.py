@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any
 
 from django.conf import settings
-from django.core.management import call_command, get_commands
+from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.db import OperationalError, connection, connections
 from django.db.migrations.executor import MigrationExecutor
@@ -70,8 +70,9 @@ class Command(BaseCommand):
             migrate()
         except OperationalError as error:
             raise StartError(f"the database of DATABASE_URL does not answer: {str(error).strip()}") from error
-        if "first_start" in get_commands():
-            call_command("first_start", stdout=self.stdout)
+        call_command("first_start", stdout=self.stdout)
+        if os.environ.get("DEMO") != "0":
+            call_command("demo", "create", "--if-empty", stdout=self.stdout)
         connections.close_all()
         self.stdout.flush()
 
