@@ -97,7 +97,7 @@ class Handler(BaseHTTPRequestHandler):
             version = json.loads(body)["version"]
         except (ValueError, KeyError, TypeError):
             return None
-        return version if version in VERSIONS else None
+        return version if isinstance(version, str) and version in VERSIONS else None
 
     def _answer(self, status: HTTPStatus, body: dict[str, Any]) -> None:
         payload = json.dumps(body).encode()
