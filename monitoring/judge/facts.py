@@ -14,6 +14,8 @@ import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
 
+LARGEST = 1e300
+
 
 class MetricKind(StrEnum):
     """What sort of number a metric is."""
@@ -101,7 +103,7 @@ class Reason(StrEnum):
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Series:
-    """Samples of one metric in any order; what is not finite is no sample."""
+    """Samples of one metric in any order; what is not finite (or beyond 1e300) is no sample."""
 
     times: Floats
     values: Floats
@@ -109,7 +111,7 @@ class Series:
     def clean(self) -> "Series":
         """In the order of time, finite only, the latest of several at one time."""
         times, values = np.asarray(self.times, float), np.asarray(self.values, float)
-        good = np.isfinite(times) & np.isfinite(values)
+        good = (np.abs(times) < LARGEST) & (np.abs(values) < LARGEST)
         times, values = times[good], values[good]
         order = np.argsort(times, kind="stable")
         times, values = times[order], values[order]
@@ -176,7 +178,7 @@ class MetricFacts:
 
 @dataclass(frozen=True, slots=True)
 class CheckFacts:
-    """A health check as it was configured when the period opened; ``step_seconds`` is its polling interval."""
+    """A health check as it was configured when the period opened; ``step_seconds`` is its interval in the period."""
 
     key: str
     name: str
@@ -219,7 +221,8 @@ class OutageFacts:
 class Window:
     """The period that is judged and the moment of this look, in seconds since 1970.
 
-    What came before ``deployed_at`` is the baseline; of what came after, the first ``settle_seconds`` are left out.
+    What came before ``deployed_at`` is the baseline; of what came after it, the first ``settle_seconds`` are left out.
+    Of an extended period only what came after ``opens_at`` is judged.
     """
 
     opens_at: float
@@ -231,7 +234,7 @@ class Window:
     @property
     def judged_from(self) -> float:
         """Where the judged part begins."""
-        return max(self.opens_at, self.deployed_at) + self.settle_seconds
+        return max(self.opens_at, self.deployed_at + self.settle_seconds)
 
     @property
     def judged_until(self) -> float:
@@ -239,9 +242,9 @@ class Window:
         return min(self.closes_at, self.looked_at)
 
     @property
-    def length(self) -> float:
-        """The whole period."""
-        return self.closes_at - self.opens_at
+    def seconds_watched(self) -> float:
+        """How much of the period has passed."""
+        return max(0.0, self.judged_until - self.opens_at)
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON holds it."""
@@ -259,8 +262,10 @@ class Finding:
 
     ``before``, ``after``, ``change`` and its interval are in units, the ``relative_`` ones shares of ``before``.
     ``score`` grows with the evidence for a change for the worse (negative: for the better). ``chance`` is the estimated
-    share of ordinary moments with such a score, ``rarity`` (k, n) the count itself: k of n ordinary moments. ``picture``
-    holds what the page draws: ``band`` (low and high of what was expected), ``ordinary`` (changes at n moments).
+    share of ordinary moments at which it went as far for the worse, ``rarity`` the count of those at which it went as
+    far in the direction it took, as (k, n): k of n. A change for the worse of ``smallest_visible_change`` would be
+    found four times in five. ``picture`` holds what the page draws: ``band`` (low and high that were expected of single
+    values), ``ordinary`` (the changes at ordinary moments, in units) and ``change`` (this one).
     """
 
     key: str

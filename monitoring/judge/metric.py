@@ -1,0 +1,246 @@
+"""One metric: did it change after the deployment, for the worse, and enough to matter?"""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from monitoring.judge import phrases
+from monitoring.judge.evidence import CHANCE_LIMIT, SCORE_LIMIT, Evidence, gather
+from monitoring.judge.facts import BadDirection, Finding, FindingResult, MetricFacts, Reason, Series, Subject, Window
+from monitoring.judge.grid import Grid, lay_out
+from monitoring.judge.ranks import MIN_AFTER, MIN_BEFORE
+
+#: Above the limit and yet too rare to be called ordinary.
+SUSPICION = 0.06
+#: What has gone back to less than this share of its change has healed: a restart, not a regression. With fewer steps
+#: than this the last quarter is too short to say so.
+HEALED = 0.3
+_HEALING_STEPS = 24
+_LONGEST_FORECAST_MINUTES = 7 * 24 * 60
+
+
+def judge_metric(baseline: Series, after: Series, facts: MetricFacts, window: Window, seed: int = 0) -> Finding:
+    """The finding for one metric.
+
+    ``baseline`` and ``after`` may be one and the same series: only what lies before and after the deployment is used.
+    ``seed`` is for methods that draw numbers; this one does not, and gives the same finding for the same input.
+    """
+    grid = lay_out(baseline, after, facts, window)
+    finding = _unjudged(grid, facts)
+    if finding is None:
+        evidence = gather(grid)
+        finding = _too_little(grid, facts) if evidence is None else _judged(grid, facts, evidence)
+    return _with_limit(finding, grid, facts)
+
+
+def _finding(
+    grid: Grid, facts: MetricFacts, result: FindingResult, reason: Reason, sentence: str, **more: Any
+) -> Finding:
+    return Finding(
+        key=facts.key,
+        name=facts.name,
+        subject=Subject.METRIC,
+        result=result,
+        sentence=sentence,
+        reasons=(reason, *([Reason.MUTED] if facts.is_muted else [])),
+        unit=facts.unit,
+        coverage_before=round(grid.coverage_before, 4),
+        coverage_after=round(grid.coverage_after, 4),
+        is_critical=facts.is_critical,
+        is_muted=facts.is_muted,
+        must_have_data=facts.must_have_data,
+        weight=facts.weight,
+        **more,
+    )
+
+
+# What cannot be judged.
+
+
+def _unjudged(grid: Grid, facts: MetricFacts) -> Finding | None:
+    had, has = int(np.isfinite(grid.before).sum()), int(np.isfinite(grid.judged).sum())
+    if not has and had:
+        sentence = f"{facts.name}: no values since the deployment, {phrases.plural(had, 'value')} before it."
+        return _finding(grid, facts, FindingResult.NO_DATA, Reason.GONE_SILENT, sentence)
+    if not has:
+        sentence = f"{facts.name}: no data, neither before nor after the deployment."
+        return _finding(grid, facts, FindingResult.NO_DATA, Reason.NO_DATA, sentence)
+    if not had:
+        sentence = f"{facts.name} has no history from before the deployment, so it was not judged."
+        level = _typical(grid)
+        return _finding(grid, facts, FindingResult.INCONCLUSIVE, Reason.NO_HISTORY, sentence, after=level)
+    return None
+
+
+def _too_little(grid: Grid, facts: MetricFacts) -> Finding:
+    had, has = int(np.isfinite(grid.before).sum()), int(np.isfinite(grid.judged).sum())
+    if has < MIN_AFTER:
+        sentence = f"{facts.name}: too little to judge, {has} of {MIN_AFTER} values since the deployment."
+        minutes = (MIN_AFTER - has) * grid.step / 60
+        return _finding(
+            grid, facts, FindingResult.INCONCLUSIVE, Reason.TOO_LITTLE, sentence, minutes_to_settle=round(minutes, 1)
+        )
+    sentence = f"{facts.name}: too little to judge, {had} of {MIN_BEFORE} values from before the deployment."
+    return _finding(grid, facts, FindingResult.INCONCLUSIVE, Reason.TOO_LITTLE, sentence, after=_typical(grid))
+
+
+def _typical(grid: Grid) -> float:
+    return float(np.nanmedian(grid.judged)) * grid.size
+
+
+# What can.
+
+
+def _judged(grid: Grid, facts: MetricFacts, found: Evidence) -> Finding:
+    change = found.after - found.before
+    went_up = found.score > 0 or (found.score == 0 and change > 0)
+    is_worse = (1 if went_up else -1) in facts.bad_direction.signs
+    result, reason = _ruling(grid, facts, found, went_up=went_up, is_worse=is_worse)
+    has_size = found.before > 0
+    finding = _finding(
+        grid,
+        facts,
+        result,
+        reason,
+        _sentence(facts, found, result, reason, went_up=went_up),
+        before=found.before,
+        after=found.after,
+        change=change,
+        change_low=found.low,
+        change_high=found.high,
+        relative_change=change / found.before if has_size else None,
+        relative_low=found.low / found.before if has_size else None,
+        relative_high=found.high / found.before if has_size else None,
+        score=_badness(facts, found.score),
+        chance=_chance_of_worse(facts, found),
+        rarity=found.rarities[went_up] if found.rarities else None,
+        smallest_visible_change=_visible(facts, found),
+        minutes_to_settle=_minutes_to_settle(grid, found) if reason is Reason.ORDINARY else None,
+        picture=_picture(grid, found),
+    )
+    return finding if found.rarities else replace(finding, reasons=(*finding.reasons, Reason.SHORT_HISTORY))
+
+
+def _ruling(
+    grid: Grid, facts: MetricFacts, found: Evidence, *, went_up: bool, is_worse: bool
+) -> tuple[FindingResult, Reason]:
+    chance = _times_directions(facts, found.chances[went_up])
+    matters = _matters(facts, found)
+    has_healed = found.late_share < HEALED and grid.judged.size >= _HEALING_STEPS
+    if chance <= CHANCE_LIMIT and matters and not has_healed:
+        return (FindingResult.REGRESSED if is_worse else FindingResult.IMPROVED), Reason.CHANGED
+    if _went_silent(grid):
+        return FindingResult.INCONCLUSIVE, Reason.GONE_SILENT
+    if chance <= CHANCE_LIMIT:
+        return FindingResult.UNCHANGED, Reason.HEALED if matters else Reason.TOO_SMALL_TO_MATTER
+    if chance <= SUSPICION and matters and is_worse and not has_healed:
+        return FindingResult.INCONCLUSIVE, Reason.ORDINARY
+    return FindingResult.UNCHANGED, Reason.ORDINARY
+
+
+def _matters(facts: MetricFacts, found: Evidence) -> bool:
+    """Whether the change reaches what was set as the least that matters."""
+    change = abs(found.after - found.before)
+    if change == 0 or change < (facts.least_change_absolute or 0.0):
+        return False
+    return change >= facts.least_change * abs(found.before)
+
+
+def _went_silent(grid: Grid) -> bool:
+    late = grid.judged[-max(2, grid.judged.size // 4) :]
+    return grid.judged.size >= 8 and not np.isfinite(late).any()
+
+
+def _times_directions(facts: MetricFacts, chance: float) -> float:
+    return min(1.0, chance * len(facts.bad_direction.signs))
+
+
+def _chance_of_worse(facts: MetricFacts, found: Evidence) -> float:
+    return _times_directions(facts, min(found.chances[sign > 0] for sign in facts.bad_direction.signs))
+
+
+def _badness(facts: MetricFacts, score: float) -> float:
+    return max(sign * score for sign in facts.bad_direction.signs)
+
+
+def _visible(facts: MetricFacts, found: Evidence) -> float:
+    return min(abs(found.visible[sign > 0]) for sign in facts.bad_direction.signs)
+
+
+def _minutes_to_settle(grid: Grid, found: Evidence) -> float | None:
+    """Until a change of this size would be rare enough, if noise averages out: its score grows as the root of time."""
+    needed = grid.judged.size * ((SCORE_LIMIT / max(abs(found.score), 0.1)) ** 2 - 1)
+    minutes = max(grid.step, needed * grid.step) / 60
+    return round(minutes, 1) if minutes <= _LONGEST_FORECAST_MINUTES else None
+
+
+def _picture(grid: Grid, found: Evidence) -> dict[str, Any]:
+    values = grid.before[-max(4 * grid.after.size, 48) :]
+    values = values[np.isfinite(values)]
+    low, high = (np.quantile(values, [0.05, 0.95]) - np.median(values)) * grid.size
+    floor = 0.0 if grid.before[np.isfinite(grid.before)].min() >= 0 else -np.inf
+    band = {"low": max(floor, found.before + float(low)), "high": found.before + float(high)}
+    return {"band": band, "ordinary": list(found.ordinary), "change": found.after - found.before}
+
+
+# In words.
+
+
+def _sentence(facts: MetricFacts, found: Evidence, result: FindingResult, reason: Reason, *, went_up: bool) -> str:
+    verb = "rose" if went_up else "fell"
+    pair = phrases.pair(found.before, found.after, facts.unit)
+    change = phrases.change(found.before, found.after, found.low, found.high, facts.unit)
+    if result is FindingResult.UNCHANGED and reason is Reason.ORDINARY:
+        return f"{facts.name} did not change beyond the ordinary: {pair} ({change})."
+    said = f"{facts.name} {verb} {pair} ({change})"
+    if reason is Reason.TOO_SMALL_TO_MATTER:
+        return f"{said}, which is less than what matters here."
+    if reason is Reason.HEALED:
+        return f"{said} and has gone back since."
+    if reason is Reason.GONE_SILENT:
+        return f"{facts.name} stopped: no values of late, before that {pair}."
+    return f"{said}. {_rarity_sentence(found, went_up=went_up, is_unclear=result is FindingResult.INCONCLUSIVE)}"
+
+
+def _rarity_sentence(found: Evidence, *, went_up: bool, is_unclear: bool) -> str:
+    if found.rarities:
+        said = f"A change this big happened at {phrases.rarity(*found.rarities[went_up])}"
+    else:
+        said = "The history is too short to say how often that happens"
+    return f"{said}: it cannot be told apart from an ordinary moment." if is_unclear else f"{said}."
+
+
+# The hard limit: a condition of its own, history or not.
+
+
+def _with_limit(finding: Finding, grid: Grid, facts: MetricFacts) -> Finding:
+    seconds = _seconds_beyond(grid, facts)
+    if seconds is None or facts.hard_limit is None:
+        return finding
+    limit = phrases.quantity(facts.hard_limit, facts.unit)
+    said = f"The hard limit of {limit} was exceeded for {phrases.duration(seconds)}."
+    keeps = finding.result is FindingResult.REGRESSED
+    return replace(
+        finding,
+        result=FindingResult.REGRESSED,
+        reasons=(Reason.HARD_LIMIT, *finding.reasons),
+        sentence=f"{finding.sentence} {said}" if keeps else f"{facts.name}: {said[0].lower()}{said[1:]}",
+        is_hard_limit_broken=True,
+    )
+
+
+def _seconds_beyond(grid: Grid, facts: MetricFacts) -> float | None:
+    """For how long values were beyond the limit, if most are, also of late, and they were not before."""
+    judged = grid.judged[np.isfinite(grid.judged)]
+    if facts.hard_limit is None or judged.size < MIN_AFTER:
+        return None
+    sign = -1 if facts.bad_direction is BadDirection.DOWN else 1
+    limit = facts.hard_limit / grid.size
+    beyond, late = sign * judged > sign * limit, judged[-max(MIN_AFTER, judged.size // 4) :]
+    near = grid.before[-max(grid.after.size, 12) :]
+    near = near[np.isfinite(near)]
+    was_beyond = bool(near.size) and sign * float(np.median(near)) > sign * limit
+    if was_beyond or beyond.mean() < 0.5 or sign * float(np.median(late)) <= sign * limit:
+        return None
+    return float(beyond.sum()) * grid.step
