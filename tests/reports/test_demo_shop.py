@@ -10,7 +10,7 @@ import pytest
 from reports.demo.service import Shop
 
 
-@pytest.fixture()
+@pytest.fixture
 def shop(tmp_path):
     shop = Shop(0, tmp_path / "version")
     thread = threading.Thread(target=shop.serve_forever, kwargs={"poll_interval": 0.02})
