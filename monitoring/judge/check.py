@@ -75,11 +75,9 @@ def judge_check(
         sentence=sentence,
         reasons=(*reasons, *([Reason.MUTED] if facts.is_muted else [])),
         unit="%",
-        before=share_before,
-        after=share_after,
-        change=share_after - share_before
-        if has_both and share_after is not None and share_before is not None
-        else None,
+        before=up_before,
+        after=up_after,
+        change=None if up_before is None or up_after is None else up_after - up_before,
         score=_score(result, chance),
         chance=chance,
         coverage_before=_coverage(before.times, facts),
