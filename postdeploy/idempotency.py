@@ -23,7 +23,7 @@ from postdeploy.problems import Refused
 
 KEPT_FOR = timedelta(hours=24)
 LONGEST_KEY = 255
-KEPT_HEADERS = ("Location", "Link", "ETag", "Content-Type")
+KEPT_HEADERS = ("Location", "Link", "ETag")
 GOOD_KEY = re.compile(r"[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?")
 
 

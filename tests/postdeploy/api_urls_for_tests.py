@@ -21,7 +21,6 @@ from postdeploy.api import (
     cursor_page,
     paged_response,
 )
-from postdeploy.urls import handler404, handler500  # noqa: F401
 
 
 class PartInput(StrictSerializer):
@@ -93,3 +92,6 @@ urlpatterns = [
     path("api/v1/things/<int:number>", Thing.as_view()),
     path("api/v1/broken/<str:kind>", Broken.as_view()),
 ]
+
+handler404 = "postdeploy.views.not_found"
+handler500 = "postdeploy.views.server_error"
