@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, ClassVar
 
-from django.db.models import Exists, Model, OuterRef, QuerySet
+from django.db.models import Model, QuerySet
 from rest_framework import serializers
 
 from postdeploy.fields import Moment
-from support.models import Assignment, Track
+from support.models import Assignment
+from support.selectors import at_tier
 
 
 class TierFields(serializers.Serializer[Any]):
@@ -34,11 +35,4 @@ class TierFacet:
 
     def narrow(self, rows: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
         """Return the issues that the tier `value` has now; any name that is no level is a business tier's."""
-        at_tier = Assignment.objects.current().filter(issue=OuterRef("pk"))
-        if len(value) == 2 and value[0] in "Ll" and value[1] in "123":
-            at_tier = at_tier.filter(tier__track=Track.TECHNICAL, tier__level=int(value[1]))
-        elif value[:1] in ("L", "l") and value[1:].isdigit():
-            raise ValueError("The technical levels are L1, L2 and L3.")
-        else:
-            at_tier = at_tier.filter(tier__track=Track.BUSINESS, tier__name__iexact=value)
-        return rows.filter(Exists(at_tier))
+        return at_tier(rows, value)

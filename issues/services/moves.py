@@ -61,6 +61,18 @@ def move_issue(
     return issue
 
 
+def assess_issue(
+    *, issue_id: int, severity: str, impact: str, actor: Actor, now: datetime, revision: int | None = None
+) -> Issue:
+    """Say how bad an issue is and what it does, and bring it to ASSESSED; raises as `move_issue` does."""
+    with transaction.atomic():
+        issue = locked(issue_id)
+        _demand_revision(issue, revision, {"severity": severity, "impact": impact})
+        given = {"severity": severity, "impact": impact or issue.impact}
+        edit_issue(issue_id=issue_id, changes=given, revision=None, actor=actor, now=now)
+        return move_issue(issue_id=issue_id, status=IssueStatus.ASSESSED, actor=actor, now=now)
+
+
 def _move(
     issue: Issue,
     status: str,

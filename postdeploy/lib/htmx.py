@@ -2,7 +2,7 @@
 
 The part is an inline partial of the page's template, and its element is what static/js/live.js describes:
 
-    {% partialdef log inline %}<section id="log" data-live hx-get="{{ request.get_full_path }}" …>…{% endpartialdef %}
+    {% partialdef issue-log inline %}<section id="issue-log" data-live hx-get="{{ request.get_full_path }}" …>…{% endpartialdef %}
 """
 
 import hashlib
