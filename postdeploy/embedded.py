@@ -26,6 +26,7 @@ USER = DATABASE = "postdeploy"
 PORT = 5432  # names the socket file; no TCP port is opened
 LONGEST_SOCKET_DIRECTORY = 85  # a unix address ends at 103 bytes on macOS, 107 on Linux; the file name needs 17
 LARGEST_LOG = 10 * 1024 * 1024
+LAST_WORDS = 4096  # bytes of a log in which the reason of an end is looked for
 # Not the user's: LC_* would translate the logs read below, PG* would change what the tools connect to.
 ENVIRONMENT = {"LC_ALL": "C", "TZ": "UTC", "PATH": os.defpath}
 
@@ -109,8 +110,8 @@ class Server:
     def explain(self) -> str:
         """Say from the log, as far as it can be known, why the server ended."""
         with self.log.open("rb") as log:
-            log.seek(self.log_start)
-            return _reason(log.read(1_000_000).decode(errors="replace"), self.log)
+            log.seek(max(self.log_start, self.log.stat().st_size - LAST_WORDS))
+            return _reason(log.read().decode(errors="replace"), self.log)
 
 
 @dataclass

@@ -222,7 +222,7 @@ class Supervisor:
         signal_group(process, signal.SIGKILL)  # what it started must not go on without it
         self._undertaker.remove(process.pid)
         del self._processes[program.name]
-        reason = program.explain() if program.explain else ""
+        reason = program.explain() if program.explain and process.returncode > 0 else ""
         how = f"ended ({_how_it_ended(process.returncode)})" + (f": {reason}" if reason else "")
         return how, program.may_finish and process.returncode == 0
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import django
 import pytest
+from django.core.cache import cache
 
 from postdeploy import embedded
 from postdeploy.processes import StartError
@@ -57,6 +58,4 @@ def pytest_unconfigure(config):
 @pytest.fixture(autouse=True)
 def empty_cache():
     """Each test starts with an empty Valkey database: no cached page, counter or message of another test."""
-    from django.core.cache import cache
-
     cache.clear()
