@@ -206,10 +206,11 @@ class IssueFactory(factory.django.DjangoModelFactory):
 # --- support ------------------------------------------------------------------------------------------------
 
 
-class ChannelFactory(factory.django.DjangoModelFactory):
-    """A webhook signed with the secret `ChannelFactory.SECRET`; say `kind="EMAIL"` and an address for mail."""
+CHANNEL_SECRET = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3"
 
-    SECRET = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3"
+
+class ChannelFactory(factory.django.DjangoModelFactory):
+    """A webhook signed with `CHANNEL_SECRET`; say `kind="EMAIL"` and an address for mail."""
 
     class Meta:
         model = NotificationChannel
@@ -218,9 +219,7 @@ class ChannelFactory(factory.django.DjangoModelFactory):
     kind = "WEBHOOK"
     name = factory.Sequence(lambda n: f"Channel {n}")
     address = "https://hooks.example/postdeploy"
-    sealed_secret = factory.LazyAttribute(
-        lambda channel: seal(ChannelFactory.SECRET) if channel.kind == "WEBHOOK" else ""
-    )
+    sealed_secret = factory.LazyAttribute(lambda channel: seal(CHANNEL_SECRET) if channel.kind == "WEBHOOK" else "")
 
 
 class ArticleFactory(factory.django.DjangoModelFactory):
