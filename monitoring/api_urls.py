@@ -1,5 +1,11 @@
 """API routes of this floor, below /api/v1/."""
 
-from django.urls import URLPattern
+from django.urls import path
 
-urlpatterns: list[URLPattern] = []
+from monitoring import api
+
+urlpatterns = [
+    path("deployments/<uuid:deployment>/verdict", api.Gate.as_view(), name="api_verdict"),
+    path("metrics", api.Metrics.as_view(), name="api_metrics"),
+    path("checks", api.Checks.as_view(), name="api_checks"),
+]

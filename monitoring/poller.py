@@ -5,13 +5,12 @@ key is no longer in the rows and keeps nothing. So there is exactly one reading 
 """
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import Min
 
 from monitoring import store
 from monitoring.models import Failure, HealthCheck, MonitoringPeriod, Outage, Series
@@ -140,7 +139,7 @@ def _keep(claimed: Sequence[HealthCheck], readings: Mapping[int, Reading | str],
     if len(checks) < len(claimed):
         logger.warning("%s of %s leases ran out while reading", len(claimed) - len(checks), len(claimed))
     series = _series(checks)
-    pace = _pace({check.environment_id for check in checks}, now)
+    pace = MonitoringPeriod.objects.paces({check.environment_id for check in checks}, at=now)
     kept = Kept()
     for check in checks:
         seconds = min(check.interval_seconds, pace.get(check.environment_id, check.interval_seconds))
@@ -220,13 +219,6 @@ def _standing(check: HealthCheck) -> Standing:
 def _stand(check: HealthCheck, step: Transition) -> None:
     check.state, check.state_since = step.to.state, step.to.since
     check.failures_in_a_row, check.failing_since = step.to.failures_in_a_row, step.to.failing_since
-
-
-def _pace(environment_ids: Iterable[int], now: datetime) -> dict[int, int]:
-    """Seconds between two readings that the periods under way ask for, by environment."""
-    periods = MonitoringPeriod.objects.under_way(at=now).filter(environment__in=environment_ids)
-    rows = periods.order_by().values("environment_id").annotate(seconds=Min("interval_seconds"))
-    return {row["environment_id"]: row["seconds"] for row in rows}
 
 
 def _series(checks: Sequence[HealthCheck]) -> dict[tuple[int, str], int]:

@@ -1,1 +1,26 @@
 """Sweeps of this floor; each may run twice, late, or on two workers at once."""
+
+from typing import Any
+
+from celery import shared_task
+from django.utils import timezone
+
+from monitoring import poller, services
+
+
+@shared_task(queue="flow")
+def open_periods(**kwargs: Any) -> None:
+    """Open the monitoring periods of what has gone live."""
+    services.open_periods(now=timezone.now())
+
+
+@shared_task(queue="polls")
+def poll_due(**kwargs: Any) -> None:
+    """Read the checks that are due."""
+    poller.poll_due(now=timezone.now())
+
+
+@shared_task(queue="flow")
+def judge_periods(**kwargs: Any) -> None:
+    """Look at the periods whose time has come."""
+    services.judge_periods(now=timezone.now())

@@ -140,7 +140,8 @@ def _word(asked: Sequence[Period], until: str | None) -> tuple[str, Period | Non
     decided = sorted((period for period in asked if period.result), key=lambda p: WORST_FIRST.index(p.result or ""))
     undecided = [period for period in asked if not period.result]
     worst = decided[0] if decided else None
-    is_whole = until is None or not undecided
+    # a page may show the initial verdict while the extended watch goes on; nothing stands for an undecided initial one
+    is_whole = not any(until or period.stage == INITIAL for period in undecided)
     if worst and worst.result and (worst.result in BAD or is_whole):
         return worst.result.lower(), worst, True
     running = next((period for period in undecided if period.is_open), None)

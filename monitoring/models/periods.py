@@ -1,5 +1,6 @@
 """Monitoring policies and periods, the looks at them, and what each look found."""
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import ClassVar, Self
 
@@ -102,6 +103,11 @@ class MonitoringPeriodQuerySet(VisibleQuerySet["MonitoringPeriod"]):
         """Open periods that `at` lies in; their checks are polled at the period's interval."""
         return self.open().filter(opens_at__lte=at, closes_at__gt=at)
 
+    def paces(self, environment_ids: Iterable[int], *, at: datetime) -> dict[int, int]:
+        """Seconds between two readings that the periods under way ask for, by environment."""
+        rows = self.under_way(at=at).filter(environment__in=list(environment_ids)).order_by()
+        return dict(rows.values_list("environment").annotate(seconds=models.Min("interval_seconds")))
+
     def due_for_look(self, *, at: datetime) -> Self:
         """Periods whose next look has come: open ones, and superseded ones that wait for their last look."""
         return self.filter(next_look_at__lte=at).order_by("next_look_at")
@@ -123,6 +129,7 @@ class MonitoringPeriod(models.Model):
     result = models.CharField(max_length=12, choices=Result, null=True, help_text="The final verdict, once reached.")  # noqa: DJ001
     decided_at = models.DateTimeField(null=True)
     next_look_at = models.DateTimeField(null=True, help_text="Empty when no look is to come.")
+    looks_taken = models.PositiveSmallIntegerField(default=0, help_text="Planned looks; those in between do not count.")
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     objects = MonitoringPeriodQuerySet.as_manager()

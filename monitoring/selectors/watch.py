@@ -39,7 +39,9 @@ def _periods(deployments: Sequence[Deployment]) -> defaultdict[uuid.UUID, list[M
 def _standing_verdicts(periods: Iterable[MonitoringPeriod]) -> dict[int, Verdict]:
     """The final verdict of each period, else its latest look."""
     ids = [period.pk for period in periods]
-    looks = Verdict.objects.filter(period__in=ids).order_by("period", "-is_final", "-looked_at").distinct("period")
+    looks = (
+        Verdict.objects.filter(period__in=ids).order_by("period_id", "-is_final", "-looked_at").distinct("period_id")
+    )
     return {look.period_id: look for look in looks.defer("inputs", "reasons")}
 
 

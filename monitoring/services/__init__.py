@@ -8,18 +8,22 @@ from monitoring.services.checks import (
     save_check,
     validate,
 )
-from monitoring.services.metrics import Ingested, Point, TooManySeries, ingest
+from monitoring.services.evidence import InputsChanged
+from monitoring.services.judging import judge_again, judge_periods
+from monitoring.services.metrics import Ingested, TooManySeries, ingest
 from monitoring.services.periods import open_periods, quicken_checks
 from monitoring.services.policies import ensure_policy, save_policy
 
 __all__ = [
     "Ingested",
-    "Point",
+    "InputsChanged",
     "TooManySeries",
     "check_refusals",
     "delete_check",
     "ensure_policy",
     "ingest",
+    "judge_again",
+    "judge_periods",
     "open_periods",
     "pause_check",
     "quicken_checks",

@@ -1,9 +1,7 @@
 """Taking in samples of metrics; what is not known yet is made, with a sensible guess at what it is."""
 
-import hashlib
-import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import transaction
@@ -11,6 +9,7 @@ from django.db import transaction
 from deployments.models import Environment, Project
 from monitoring import store
 from monitoring.catalogue import guess
+from monitoring.formats.samples import Point
 from monitoring.models import Metric, Series
 
 #: Labels multiply; beyond this a label is most likely an id.
@@ -24,35 +23,11 @@ class TooManySeries(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Point:
-    """One sample as it was sent. `value` is finite."""
-
-    metric: str
-    at: datetime
-    value: float
-    labels: Mapping[str, str] = field(default_factory=dict)
-    unit: str = ""
-
-    @property
-    def series(self) -> SeriesKey:
-        """What tells its series from others: metric and labels."""
-        return self.metric, labels_digest(self.labels)
-
-
-@dataclass(frozen=True, slots=True)
 class Ingested:
     """How many samples were new, and how many had been stored before."""
 
     accepted: int
     known: int
-
-
-def labels_digest(labels: Mapping[str, str]) -> str:
-    """Return the same short text for the same labels in any order; empty without labels."""
-    if not labels:
-        return ""
-    text = json.dumps(labels, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
 def ingest(*, environment: Environment, points: Sequence[Point], now: datetime) -> Ingested:

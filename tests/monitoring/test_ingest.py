@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from monitoring import services, store
+from monitoring.formats.samples import Point
 from monitoring.models import Metric, Series
-from monitoring.services import Point
 from monitoring.services import metrics as metrics_module
 from tests.factories import EnvironmentFactory, MetricFactory
 

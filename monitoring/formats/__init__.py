@@ -1,0 +1,1 @@
+"""PURE: what senders write, as samples."""
