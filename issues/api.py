@@ -228,11 +228,15 @@ class IssueMove(Endpoint):
         except IssueRefused as refused:
             raise _as_problem(refused) from None
         except Conflict as conflict:
-            theirs = {name: str(value) if value else None for name, value in conflict.theirs.items()}
+            theirs = {name: _plain(name, value) for name, value in conflict.theirs.items()}
             raise Refused(
                 409, str(conflict), code="changed", current=theirs, revision=conflict.issue.revision
             ) from None
         return Response(_detail(_issue(request, issue), now=request.now))
+
+
+def _plain(name: str, value: Any) -> str | None:
+    return str(value).lower() if name == "status" else str(value) if value else None
 
 
 def _as_problem(refused: IssueRefused) -> Refused:

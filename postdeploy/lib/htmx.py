@@ -2,7 +2,7 @@
 
 The part is an inline partial of the page's template, and its element is what static/js/live.js describes:
 
-    {% partialdef issue-log inline %}<section id="issue-log" data-live hx-get="{{ request.get_full_path }}" …>…{% endpartialdef %}
+    {% partialdef log inline %}<section id="log" data-live hx-get="{{ request.get_full_path }}" …>…{% endpartialdef %}
 """
 
 import hashlib
@@ -16,8 +16,9 @@ from django.utils.cache import patch_vary_headers
 from django.utils.http import parse_etags, quote_etag
 from django_htmx.middleware import HtmxDetails
 
-# Masked anew in each answer; it is no change of the page.
+# No changes of the page: a token that is masked anew in each answer, and distances that app.js keeps fresh by itself.
 _CSRF_FIELD = re.compile(r'<input type="hidden" name="csrfmiddlewaretoken" value="[^"]*">')
+_RELATIVE_TIME = re.compile(r"(<time [^>]*data-rel>)[^<]*")
 
 
 class HtmxRequest(HttpRequest):
@@ -40,7 +41,8 @@ def live_page(
 
 def _part(request: HttpRequest, template: str, context: dict[str, Any]) -> HttpResponse:
     html = render_to_string(template, context, request)
-    etag = quote_etag(hashlib.sha256(_CSRF_FIELD.sub("", html).encode()).hexdigest()[:32])
+    lasting = _RELATIVE_TIME.sub(r"\1", _CSRF_FIELD.sub("", html))
+    etag = quote_etag(hashlib.sha256(lasting.encode()).hexdigest()[:32])
     known = parse_etags(request.headers.get("If-None-Match", ""))
     response = HttpResponse(status=304) if etag in known or f"W/{etag}" in known else HttpResponse(html)
     response["ETag"] = etag

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
@@ -64,7 +63,6 @@ class IssueRow:
 
     issue: Issue
     clock: Clock
-    age: timedelta
 
     @property
     def way_out(self) -> str:
@@ -108,7 +106,7 @@ class IssueLog:
     sentence: str
 
 
-def issue_log(user: User, project: Project, wanted: LogFilter, *, now: datetime) -> IssueLog:
+def issue_log(user: User, project: Project, wanted: LogFilter) -> IssueLog:
     """Return the log of `project` that `user` may see; the number of queries does not depend on its length."""
     base = _narrowed(Issue.objects.visible_to(user).of(project), wanted)
     shown = base.filter(_of_status(wanted.status, user))
@@ -118,7 +116,7 @@ def issue_log(user: User, project: Project, wanted: LogFilter, *, now: datetime)
     return IssueLog(
         filter=wanted,
         tabs=_tabs(base, wanted, user),
-        sections=_sections(page, totals, wanted, now),
+        sections=_sections(page, totals, wanted),
         total=sum(totals.values()),
         next_query=wanted.query(after=_place(page[-1])) if len(rows) > PAGE else "",
         sentence=_sentence(totals, wanted),
@@ -169,9 +167,9 @@ def _place(issue: Issue) -> str:
     return f"{issue.severity}-{issue.number}"
 
 
-def _sections(page: Sequence[Issue], totals: dict[str, int], wanted: LogFilter, now: datetime) -> list[Section]:
+def _sections(page: Sequence[Issue], totals: dict[str, int], wanted: LogFilter) -> list[Section]:
     counting = clocks(page)
-    rows = [IssueRow(issue, counting[issue.pk], now - issue.opened_at) for issue in page]
+    rows = [IssueRow(issue, counting[issue.pk]) for issue in page]
     return [
         Section(
             severity=severity.value,

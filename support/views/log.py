@@ -38,10 +38,10 @@ def issues(request: HttpRequest, project: str) -> HttpResponse:
     found, now = project_for(request.user, project), timezone.now()
     form = LogForm(found, request.GET)
     try:
-        log = selectors.issue_log(person(request), found, _filter(form), now=now)
+        log = selectors.issue_log(person(request), found, _filter(form))
     except ValueError as error:
         form.add_error("tier", str(error))
-        log = selectors.issue_log(person(request), found, LogFilter(), now=now)
+        log = selectors.issue_log(person(request), found, LogFilter())
     context = {
         "project": found,
         "form": form,
