@@ -224,7 +224,7 @@ class ChangesOutput(serializers.Serializer[Any]):
     configuration_changes = ConfigurationChangeOutput(many=True)
 
 
-class EventOutput(serializers.Serializer[Any]):
+class DeploymentEventOutput(serializers.Serializer[Any]):
     """One thing that was reported."""
 
     status = Word(DeploymentStatus)
@@ -280,7 +280,7 @@ class DeploymentDetail(DeploymentOutput):
 
     system_changes = SystemChangeOutput(many=True)
     configuration_changes = ConfigurationChangeOutput(many=True)
-    events = EventOutput(many=True)
+    events = DeploymentEventOutput(many=True)
 
 
 class DeploymentsOutput(serializers.Serializer[Any]):

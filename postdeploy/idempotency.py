@@ -88,10 +88,14 @@ def forget_owner(owner: str) -> None:
     KeptAnswer.objects.filter(owner=owner).delete()
 
 
+def lock_number(scope: str) -> int:
+    """Return the number of the advisory lock that stands for a key in its scope."""
+    return int.from_bytes(hashlib.sha256(scope.encode()).digest()[:8], signed=True)
+
+
 def _lock_or_refuse(scope: str) -> None:
-    number = int.from_bytes(hashlib.sha256(scope.encode()).digest()[:8], signed=True)
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [number])
+        cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [lock_number(scope)])
         if not cast(tuple[bool], cursor.fetchone())[0]:
             detail = "The first request with this Idempotency-Key is still being worked on; ask again in a second."
             raise Refused(409, detail, code="in_progress", headers={"Retry-After": "1"})

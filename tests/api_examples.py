@@ -1,0 +1,290 @@
+"""One request for each success, and for each refusal of its own, of every operation of the API.
+
+`tests/postdeploy/test_openapi.py` requires one for every documented answer, and derives
+those that all operations share.
+"""
+
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from typing import Any
+
+from django.utils import timezone
+
+from deployments.models import Project
+from deployments.services import report_deployment
+from deployments.services.facts import Report
+from monitoring.services import open_periods
+from reports.services import summarise_deployments
+from tests.factories import DeploymentFactory, EnvironmentFactory, HealthCheckFactory, IssueFactory
+
+LEAST = {"project": "shop", "environment": "production", "version": "1.42.0"}
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is sent to /api/v1; a `body` of None is a GET."""
+
+    path: str
+    body: Any = None
+    query: str = ""
+    before: tuple["Request", ...] = field(default=(), kw_only=True)
+
+    @property
+    def method(self):
+        return "GET" if self.body is None else "POST"
+
+    def elsewhere(self, path):
+        return replace(self, path=path)
+
+
+EXAMPLES = {}
+
+
+def example(operation, *statuses):
+    """Register a function that sets the stage in a project and returns the Request that is answered so."""
+
+    def register(function):
+        for status in statuses:
+            assert (operation, status) not in EXAMPLES
+            EXAMPLES[operation, status] = function
+        return function
+
+    return register
+
+
+# --- deployments --------------------------------------------------------------------------------------------
+
+
+def running(project: Project):
+    return DeploymentFactory(
+        environment=EnvironmentFactory(project=project), status="RUNNING", finished_at=None, version="2.0"
+    )
+
+
+def live(project: Project, version="2.0", minutes=60, environment=None):
+    return DeploymentFactory(
+        environment=environment or EnvironmentFactory(project=project),
+        version=version,
+        finished_at=timezone.now() - timedelta(minutes=minutes),
+    )
+
+
+@example("report_deployment", 201)
+def report(project):
+    return Request("/deployments", LEAST)
+
+
+@example("report_deployment", 200)
+def report_again(project):
+    first = Request("/deployments", {**LEAST, "external_id": "1"})
+    return replace(first, before=(first,))
+
+
+@example("report_deployment", 404)
+def report_elsewhere(project):
+    return Request("/deployments", {**LEAST, "project": "nothing"})
+
+
+@example("report_deployment", 409)
+def report_otherwise(project):
+    first = Request("/deployments", {**LEAST, "external_id": "1"})
+    return Request("/deployments", {**first.body, "version": "2"}, before=(first,))
+
+
+@example("list_deployments", 200)
+def list_deployments(project):
+    running(project)
+    return Request("/deployments", query="limit=10&verdict=pending")
+
+
+@example("list_deployments", 404)
+def list_deployments_elsewhere(project):
+    return Request("/deployments", query="project=nothing")
+
+
+@example("read_deployment", 200)
+def read_deployment(project):
+    now = timezone.now()
+    report = Report("production", "1.0", started_at=now, external_id="7", url="https://ci.example.org/7")
+    return Request(f"/deployments/{report_deployment(project=project, report=report, now=now).deployment.pk}")
+
+
+@example("start_deployment", 200)
+def start(project):
+    return Request(f"/deployments/{running(project).pk}/start", {})
+
+
+@example("finish_deployment", 200)
+def finish(project):
+    return Request(f"/deployments/{running(project).pk}/finish", {"status": "succeeded"})
+
+
+@example("cancel_deployment", 200)
+def cancel(project):
+    return Request(f"/deployments/{running(project).pk}/cancel", {})
+
+
+@example("cancel_deployment", 409)
+def cancel_ended(project):
+    return Request(f"/deployments/{live(project).pk}/cancel", {})
+
+
+@example("roll_back_deployment", 201)
+def roll_back(project):
+    earlier = live(project, version="1.0", minutes=90)
+    return Request(f"/deployments/{live(project, environment=earlier.environment).pk}/rollback", {})
+
+
+@example("roll_back_deployment", 200)
+def roll_back_again(project):
+    first = Request(f"/deployments/{live(project).pk}/rollback", {"version": "1.0", "external_id": "r"})
+    return replace(first, before=(first,))
+
+
+@example("roll_back_deployment", 409)
+def roll_back_to_nothing(project):
+    return Request(f"/deployments/{live(project).pk}/rollback", {})
+
+
+@example("add_changes", 201)
+def add_changes(project):
+    body = {"system_changes": [{"component": "a"}], "configuration_changes": [{"setting": "PASSWORD", "value": "x"}]}
+    return Request(f"/deployments/{running(project).pk}/changes", body)
+
+
+@example("list_changes", 200)
+def list_changes(project):
+    changes = add_changes(project)
+    return Request(changes.path, before=(changes,))
+
+
+@example("read_deployment", 404)
+@example("start_deployment", 404)
+@example("finish_deployment", 404)
+@example("cancel_deployment", 404)
+@example("roll_back_deployment", 404)
+@example("add_changes", 404)
+@example("list_changes", 404)
+@example("read_verdict", 404)
+@example("read_summary_md", 404)
+@example("read_summary_html", 404)
+@example("read_summary_json", 404)
+def nobody(project):
+    """Stand for: path and body are those of the success, the deployment is one that is not there."""
+
+
+# --- monitoring ---------------------------------------------------------------------------------------------
+
+
+@example("read_verdict", 200)
+def read_verdict(project):
+    deployment = live(project, minutes=1)
+    open_periods(now=timezone.now())
+    return Request(f"/deployments/{deployment.pk}/verdict", query="until=initial")
+
+
+@example("send_metrics", 202)
+def send_metrics(project):
+    samples = [{"metric": "orders", "value": 12, "labels": {"shop": "de"}}]
+    return Request("/metrics", {"project": "shop", "environment": "production", "samples": samples})
+
+
+@example("send_metrics", 404)
+def send_metrics_elsewhere(project):
+    sent = send_metrics(project)
+    return replace(sent, body={**sent.body, "project": "nothing"})
+
+
+@example("list_checks", 200)
+def list_checks(project):
+    HealthCheckFactory(environment=EnvironmentFactory(project=project))
+    return Request("/checks")
+
+
+@example("list_checks", 404)
+def list_checks_elsewhere(project):
+    return Request("/checks", query="project=nothing")
+
+
+# --- issues -------------------------------------------------------------------------------------------------
+
+
+@example("open_issue", 201)
+def open_issue(project):
+    return Request("/issues", {"project": "shop", "title": "Checkout is slow", "severity": "major"})
+
+
+@example("open_issue", 404)
+def open_issue_elsewhere(project):
+    return Request("/issues", {**open_issue(project).body, "project": "nothing"})
+
+
+@example("list_issues", 200)
+def list_issues(project):
+    IssueFactory(project=project)
+    return Request("/issues", query="status=open")
+
+
+@example("list_issues", 404)
+def list_issues_elsewhere(project):
+    return Request("/issues", query="project=nothing")
+
+
+@example("get_issue", 200)
+def get_issue(project):
+    return Request(f"/issues/{IssueFactory(project=project, impact='One in ten cannot pay').reference}")
+
+
+@example("get_issue", 404)
+def get_no_issue(project):
+    return Request("/issues/SHOP-9999")
+
+
+@example("comment_issue", 201)
+def comment_issue(project):
+    return Request(f"{get_issue(project).path}/comments", {"text": "Looking at it."})
+
+
+@example("comment_issue", 404)
+def comment_no_issue(project):
+    return Request("/issues/SHOP-9999/comments", {"text": "Looking at it."})
+
+
+@example("move_issue", 200)
+def move_issue(project):
+    return Request(f"{get_issue(project).path}/move", {"status": "assessed"})
+
+
+@example("move_issue", 404)
+def move_no_issue(project):
+    return Request("/issues/SHOP-9999/move", {"status": "assessed"})
+
+
+@example("move_issue", 409)
+def move_issue_too_late(project):
+    return Request(f"{get_issue(project).path}/move", {"status": "assessed", "revision": 999})
+
+
+# --- reports ------------------------------------------------------------------------------------------------
+
+
+def summary(project, ending):
+    deployment = live(project)
+    open_periods(now=timezone.now())
+    summarise_deployments(now=timezone.now())
+    return Request(f"/deployments/{deployment.pk}/summary.{ending}")
+
+
+@example("read_summary_md", 200)
+def summary_md(project):
+    return summary(project, "md")
+
+
+@example("read_summary_html", 200)
+def summary_html(project):
+    return summary(project, "html")
+
+
+@example("read_summary_json", 200)
+def summary_json(project):
+    return summary(project, "json")

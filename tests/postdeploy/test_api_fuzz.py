@@ -1,0 +1,81 @@
+"""Whatever is sent, no operation answers 5xx, and every answer is one that the description knows."""
+
+import os
+
+import pytest
+import schemathesis
+from django.core.handlers.wsgi import WSGIHandler
+from django.core.signals import request_finished, request_started
+from django.db import close_old_connections
+from hypothesis import HealthCheck, Phase, given, settings
+from schemathesis import GenerationMode
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    negative_data_rejection,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from postdeploy.api_docs import openapi
+from tests.factories import ApiTokenFactory, DeploymentFactory, EnvironmentFactory, IssueFactory
+
+EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", 10))
+CHECKS = [
+    not_a_server_error,
+    status_code_conformance,
+    content_type_conformance,
+    response_schema_conformance,
+    negative_data_rejection,
+]
+OPERATIONS = [(method.upper(), path) for path, methods in openapi()["paths"].items() for method in methods]
+
+
+APPLICATION = WSGIHandler()
+
+
+@pytest.fixture
+def open_connection(db):
+    """The end of a request closes the connection that the test's transaction needs; Django's own client minds that."""
+    signals = (request_started, request_finished)
+    for signal in signals:
+        signal.disconnect(close_old_connections)
+    yield
+    for signal in signals:
+        signal.connect(close_old_connections)
+
+
+@pytest.fixture
+def described(open_connection):
+    return schemathesis.openapi.from_wsgi("/api/v1/openapi.json", APPLICATION)
+
+
+@pytest.fixture
+def stage(db):
+    """A token, and a deployment and an issue that it may use."""
+    token = ApiTokenFactory(project__slug="shop", project__issue_prefix="SHOP")
+    deployment = DeploymentFactory(environment=EnvironmentFactory(project=token.project), status="RUNNING")
+    issue = IssueFactory(project=token.project)
+    return token, {"deployment": str(deployment.pk), "issue": issue.reference}
+
+
+@pytest.mark.parametrize("mode", list(GenerationMode), ids=str)
+@pytest.mark.parametrize(("method", "path"), OPERATIONS, ids=[" ".join(one) for one in OPERATIONS])
+def test_no_input_breaks_an_operation(method, path, mode, described, stage):
+    token, known = stage
+    parameters = {name: value for name, value in known.items() if f"{{{name}}}" in path}
+    operation = described[path][method]
+
+    @given(case=operation.as_strategy(generation_mode=mode, path_parameters=parameters or None))
+    @settings(
+        max_examples=EXAMPLES,
+        deadline=None,
+        database=None,
+        derandomize=True,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    def run(case):
+        case.call_and_validate(headers={"Authorization": f"Bearer {token.text}"}, checks=CHECKS)
+
+    run()
