@@ -1,31 +1,85 @@
 """Two projects of the same shape, and what each address needs in its path and body, for the authorisation tests."""
 
 import json
+from datetime import timedelta
 from urllib.parse import urlencode
 
 from django.test import Client
+from django.utils import timezone
 
 from deployments.models import Role, User
+from reports.services import summarise_deployments
+from support.models import SupportTier
+from support.services import ensure_tiers
 from tests import factories
 
 #: Operations of the API whose project stands in the body.
-NAMES_A_PROJECT_IN_ITS_BODY: set[tuple[str, str]] = set()
+NAMES_A_PROJECT_IN_ITS_BODY = {("POST", "api_deployments"), ("POST", "api_metrics"), ("POST", "api_issues")}
 
 
 class World:
     """One project with one of everything in it."""
 
+    numbers = {"ours": 41, "theirs": 77}
+
     def __init__(self, word):
-        self.word = f"zz{word}zz"  # in every text of this world, so that a leak can be seen
-        self.project = factories.ProjectFactory(name=self.word, slug=self.word)
+        self.word = f"qq{word}qq"  # in every text of this world but never in a request, so that a leak can be seen
+        self.project = factories.ProjectFactory(name=self.word, slug=word)
         self.people = {role: self._member(role) for role in Role}
         self.environment = factories.EnvironmentFactory(project=self.project, name=f"{self.word}-production")
         self.deployment = factories.DeploymentFactory(environment=self.environment, version=f"{self.word}-1.0")
+        self.running = factories.DeploymentFactory(
+            environment=self.environment, version=f"{self.word}-1.1", status="RUNNING", finished_at=None
+        )
+        self.check = factories.HealthCheckFactory(environment=self.environment, name=f"{self.word}-check")
+        self.issue = factories.IssueFactory(
+            project=self.project,
+            number=self.numbers[word],
+            environment=self.environment,
+            deployment=self.deployment,
+            title=f"{self.word} is slow",
+        )
+        self.guide = factories.ArticleFactory(project=self.project, title=self.word, slug=f"guide-{word}")
+        self.channel = factories.ChannelFactory(project=self.project, name=self.word)
+        self.lesson = factories.LessonFactory(deployment=self.deployment, text=self.word)
+        self.token = factories.ApiTokenFactory(project=self.project, name=self.word)
+        ensure_tiers(self.project)
+        summarise_deployments(now=timezone.now() + timedelta(seconds=1))
+
+    def grow(self, times):
+        """Add more of everything that pages show rows of."""
+        for number in range(times):
+            deployment = factories.DeploymentFactory(environment=self.environment)
+            period = factories.MonitoringPeriodFactory(deployment=deployment)
+            finding = factories.FindingFactory(verdict=factories.VerdictFactory(period=period, result="DEGRADED"))
+            check = factories.HealthCheckFactory(environment=self.environment)
+            factories.OutageFactory(health_check=check)
+            factories.EnvironmentFactory(project=self.project, name=f"staging {times}.{number}")
+            issue = factories.IssueFactory(project=self.project, environment=self.environment, deployment=deployment)
+            issue.events.create(kind="COMMENTED", occurred_at=timezone.now(), actor=self.people[Role.OWNER], text="…")
+            issue.occurrences.create(source="FINDING", finding=finding, occurred_at=timezone.now())
+            deployment.system_changes.create(component="search")
+            deployment.configuration_changes.create(setting="TTL", value="60")
+            factories.LessonFactory(deployment=deployment)
+            factories.LessonFactory(deployment=self.deployment)
+            factories.ArticleFactory(project=self.project, deployment=deployment)
+            factories.ArticleFactory(project=self.project, deployment=self.deployment)
+            self.issue.events.create(kind="COMMENTED", occurred_at=timezone.now(), actor=self.people[Role.OWNER])
+            self.issue.occurrences.create(source="PERSON", occurred_at=timezone.now())
+            self.deployment.system_changes.create(component="search")
+            self.deployment.configuration_changes.create(setting="TTL", value="60")
+            factories.ChannelFactory(project=self.project)
+            factories.ApiTokenFactory(project=self.project)
+            factories.MembershipFactory(project=self.project)
+        summarise_deployments(now=timezone.now() + timedelta(seconds=1))
 
     def _member(self, role):
         user = factories.UserFactory(username=f"{self.word}-{role.value.lower()}")
-        factories.MembershipFactory(project=self.project, user=user, role=role)
-        return user
+        return factories.MembershipFactory(project=self.project, user=user, role=role).user
+
+    @property
+    def tiers(self):
+        return SupportTier.objects.of(self.project)
 
     def signed_in(self, role):
         client = Client()
@@ -54,20 +108,68 @@ class World:
 ARGUMENTS = {
     "project": lambda world: world.project.slug,
     "deployment": lambda world: world.deployment.pk,
+    ("api_deployment_start", "deployment"): lambda world: world.running.pk,
+    ("api_deployment_finish", "deployment"): lambda world: world.running.pk,
+    ("api_deployment_cancel", "deployment"): lambda world: world.running.pk,
+    "issue": lambda world: world.issue.reference,
+    "reference": lambda world: world.issue.reference,
+    "guide": lambda world: world.guide.slug,
+    "channel": lambda world: world.channel.pk,
+    "check": lambda world: world.check.pk,
+    "token": lambda world: world.token.pk,
+    "ending": lambda world: "md",
     "key": lambda world: "x",
     "uidb36": lambda world: "x",
 }
 
 #: Arguments that name a kind of thing instead of a row.
-WORDS = {"format", "fmt", "key", "uidb36"}
+WORDS = {"ending", "key", "uidb36"}
 
 
 def is_row(route, argument):
     return argument not in WORDS
 
 
+def report(world):
+    return {"project": world.project.slug, "environment": "production", "version": "2.0"}
+
+
+def new_issue(world):
+    return {"project": world.project.slug, "title": "Search is slow", "severity": "minor"}
+
+
+def sample(world):
+    where = {"project": world.project.slug, "environment": "production"}
+    return where | {"samples": [{"metric": "checkout_p95", "value": 312.5}]}
+
+
+def tier_settings(world):
+    tiers = {f"tier-{tier.pk}-clock_seconds": "15 min" for tier in world.tiers}
+    return tiers | {f"rules-{name}": world.tiers.first().pk for name in ("CRITICAL", "MAJOR", "MINOR")}
+
+
 #: What a verb of a route is sent, where something must be sent to be let through.
-BODIES = {}
+BODIES = {
+    ("POST", "api_deployments"): report,
+    ("POST", "api_deployment_finish"): lambda world: {"status": "succeeded"},
+    ("POST", "api_deployment_rollback"): lambda world: {"version": "0.9"},
+    ("POST", "api_deployment_changes"): lambda world: {"system_changes": [{"component": "search"}]},
+    ("POST", "api_metrics"): sample,
+    ("POST", "api_issues"): new_issue,
+    ("POST", "api_issue_comments"): lambda world: {"text": "Looking."},
+    ("POST", "api_issue_move"): lambda world: {"status": "resolved", "resolution": "Emptied the cache."},
+    ("POST", "issue_add"): lambda world: {"title": "Search is slow", "severity": "MINOR"},
+    ("POST", "issue_edit"): lambda world: {"title": "Slow", "severity": "MINOR", "revision": world.issue.revision},
+    ("POST", "issue_comment"): lambda world: {"text": "Looking."},
+    ("POST", "issue_move"): lambda world: {"status": "RESOLVED", "resolution": "Emptied the cache."},
+    ("POST", "issue_escalate"): lambda world: {"note": "The vendor must look."},
+    ("POST", "lesson_add"): lambda world: {"category": "WHAT_WORKED", "text": "The limit."},
+    ("POST", "guide_add"): lambda world: {"kind": "FAQ", "title": "Where is it?", "body": "There."},
+    ("POST", "guide_edit"): lambda world: {"kind": "FAQ", "title": "Where is it?", "body": "There."},
+    ("POST", "settings_support"): tier_settings,
+    ("POST", "channel_add"): lambda world: {"kind": "EMAIL", "name": "Mail", "address": "ops@example.org"},
+    ("POST", "channel_edit"): lambda world: {"name": "Hook", "address": "https://hooks.example.org/x"},
+}
 
 
 def body(world, verb, route, *, is_api):

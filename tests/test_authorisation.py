@@ -19,7 +19,7 @@ TABLE = Path(__file__).with_name("authorisation.txt")
 VERBS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 ROLES = {role.value.lower(): role for role in Role}
 SCOPES = {scope.value for scope in Scope}
-WHO = {"anyone", "person", "staff", "token", *ROLES, *SCOPES}
+WHO = {"anyone", "guest", "person", "staff", "token", *ROLES, *SCOPES}
 REFUSALS = {302, 401, 403, 404, 405}
 
 
@@ -176,8 +176,8 @@ def theirs(db):
 
 def may(caller, row, route):
     """Tell whether the table lets the caller do this."""
-    if row.who == "anyone":
-        return True
+    if row.who in {"anyone", "guest"}:
+        return row.who == "anyone" or not caller.is_person
     if route.is_api:
         has_scope = bool(caller.scopes) if row.who == "token" else row.who in caller.scopes
         return has_scope and (caller.is_ours or row.foreign == "own" or not about_a_project(route, row))
@@ -200,7 +200,7 @@ def refusal(caller, row, route):
         if not caller.scopes:
             return {401}
         return {403} if row.who != "token" and row.who not in caller.scopes else {404}
-    if not caller.is_person or row.who == "staff":
+    if not caller.is_person or row.who in {"guest", "staff"}:
         return {302}
     return {403} if caller.is_ours else {404}
 
