@@ -9,9 +9,12 @@ def heavy_tail(score: float) -> float:
     Differences between quiet moments of real metrics have tails about like these: a normal law would call one in a
     thousand what happens at one in a hundred.
     """
+    if score < 0:
+        return 1.0 - heavy_tail(-score)
     square = 6 / (6 + score * score)
-    sine = math.copysign(math.sqrt(1 - square), score)
-    return max(0.0, 0.5 * (1 - sine * (1 + square * (0.5 + 0.375 * square))))
+    sine = math.sqrt(1 - square)
+    rest = square / (1 + sine)  # 1 - sine, without losing digits far out
+    return rest**3 * (8 + 9 * sine + 3 * sine**2) / 16
 
 
 def binomial_tail(count: int, trials: int, probability: float) -> float:

@@ -55,6 +55,8 @@ def _from_moments(grid: Grid, found: Comparison, back: Callable[[float], float])
         return grid.size * max(floor, back(found.expected + shift)) - before
 
     low_error, high_error = (float(error) for error in np.quantile(found.errors, [0.05, 0.95]))
+    # Moments of one history are alike, so their extremes are a little less than they ought to be.
+    low_error, high_error = min(low_error, -Z_90 * found.spread), max(high_error, Z_90 * found.spread)
     counts = (int((found.errors <= found.shift).sum()), int((found.errors >= found.shift).sum()))
     moments = found.errors.size
     reach = (SCORE_LIMIT + _POWER_80) * found.spread

@@ -29,7 +29,7 @@ def judge_metric(baseline: Series, after: Series, facts: MetricFacts, window: Wi
     grid = lay_out(baseline, after, facts, window)
     finding = _unjudged(grid, facts)
     if finding is None:
-        evidence = gather(grid)
+        evidence = gather(grid) if _is_enough(grid) else None
         finding = _too_little(grid, facts) if evidence is None else _judged(grid, facts, evidence)
     return _with_limit(finding, grid, facts)
 
@@ -73,6 +73,10 @@ def _unjudged(grid: Grid, facts: MetricFacts) -> Finding | None:
     return None
 
 
+def _is_enough(grid: Grid) -> bool:
+    return int(np.isfinite(grid.judged).sum()) >= MIN_AFTER and int(np.isfinite(grid.before).sum()) >= MIN_BEFORE
+
+
 def _too_little(grid: Grid, facts: MetricFacts) -> Finding:
     had, has = int(np.isfinite(grid.before).sum()), int(np.isfinite(grid.judged).sum())
     if has < MIN_AFTER:
@@ -97,7 +101,6 @@ def _judged(grid: Grid, facts: MetricFacts, found: Evidence) -> Finding:
     went_up = found.score > 0 or (found.score == 0 and change > 0)
     is_worse = (1 if went_up else -1) in facts.bad_direction.signs
     result, reason = _ruling(grid, facts, found, went_up=went_up, is_worse=is_worse)
-    has_size = found.before > 0
     finding = _finding(
         grid,
         facts,
@@ -109,9 +112,9 @@ def _judged(grid: Grid, facts: MetricFacts, found: Evidence) -> Finding:
         change=change,
         change_low=found.low,
         change_high=found.high,
-        relative_change=change / found.before if has_size else None,
-        relative_low=found.low / found.before if has_size else None,
-        relative_high=found.high / found.before if has_size else None,
+        relative_change=phrases.ratio(change, found.before),
+        relative_low=phrases.ratio(found.low, found.before),
+        relative_high=phrases.ratio(found.high, found.before),
         score=_badness(facts, found.score),
         chance=_chance_of_worse(facts, found),
         rarity=found.rarities[went_up] if found.rarities else None,

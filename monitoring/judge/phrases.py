@@ -10,6 +10,7 @@ NBSP = "\u00a0"
 MINUS = "\u2212"
 
 _TIMES_FROM = 3.0
+_MOST_TIMES = 1e9
 _STEPS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
 
 
@@ -43,13 +44,19 @@ def signed(value: float, unit: str = "") -> str:
 
 def change(before: float, after: float, low: float, high: float, unit: str) -> str:
     """What stands in the brackets: ``+45 %, between +31 and +58 %``; low and high are changes in units."""
-    if unit == "%" or before <= 0:
+    times, shares = ratio(after, before), [ratio(part, before) for part in (after - before, low, high)]
+    if unit == "%" or times is None or None in shares:
         points = "points" if unit == "%" else unit
         return f"{signed(after - before, points)}, between {signed(low)} and {signed(high, points)}"
-    if after / before >= _TIMES_FROM:
-        return f"{round(after / before):,} times as high, between {signed(low)} and {signed(high, unit)}"
-    shares = [_per_cent(part / before) for part in (after - before, low, high)]
-    return f"{signed(shares[0], '%')}, between {signed(shares[1])} and {signed(shares[2], '%')}"
+    if times >= _TIMES_FROM:
+        return f"{round(times):,} times as high, between {signed(low)} and {signed(high, unit)}"
+    change, lowest, highest = (_per_cent(share or 0.0) for share in shares)
+    return f"{signed(change, '%')}, between {signed(lowest)} and {signed(highest, '%')}"
+
+
+def ratio(part: float, whole: float) -> float | None:
+    """``None`` where it says nothing: of a whole that is not above zero, or hardly."""
+    return part / whole if whole > 0 and abs(part) < _MOST_TIMES * whole else None
 
 
 def _per_cent(share: float) -> float:

@@ -124,11 +124,13 @@ def _forecast_errors(windows: _Windows, grid: Grid, offset: int, length: int) ->
     """The levels of the windows, and by how much the weighed forecasts missed them; the last one is now."""
     levels = windows.level(offset, length)
     missed = levels - np.array(_forecasts(windows, grid, offset, length))
-    weights = np.array([_weight(row) for row in missed])
-    if not weights.any():
+    sizes = np.array([_usual_miss(row) for row in missed])
+    if not np.isfinite(sizes).any():
         return levels, None
+    floored = np.maximum(sizes, 1e-9 * np.nanmax(sizes) or 1.0)
+    weights = np.nan_to_num((np.nanmin(floored) / floored) ** 2)
     usable = np.isfinite(missed)
-    shares = np.where(usable, (weights / weights.max())[:, None], 0.0)
+    shares = np.where(usable, weights[:, None], 0.0)
     total = shares.sum(axis=0)
     sums = (np.where(usable, missed, 0.0) * shares).sum(axis=0)
     return levels, np.divide(sums, total, out=np.full(total.shape, np.nan), where=total > 0)
@@ -160,23 +162,24 @@ def _median(rows: Floats) -> Floats:
     return np.where(counts > 0, (low + np.where(counts % 2 == 0, high, low)) / 2, np.nan)
 
 
-def _weight(missed: Floats) -> float:
-    """One over the mean square of the ordinary errors without their largest tenth; 0: no use now."""
+def _usual_miss(missed: Floats) -> float:
+    """The root mean square of a forecast's ordinary errors, the largest tenth cut down; NaN: of no use now."""
     errors = np.abs(missed[:-1][np.isfinite(missed[:-1])])
     if errors.size < MIN_MOMENTS // 2 or not np.isfinite(missed[-1]):
-        return 0.0
-    size = float(np.max(errors)) or 1.0
-    return 1.0 / (float(np.mean((np.minimum(errors, np.quantile(errors, 0.9)) / size) ** 2)) + 1e-12) / size / size
+        return np.nan
+    return _root_mean_square(np.minimum(errors, np.quantile(errors, 0.9)))
+
+
+def _root_mean_square(sizes: Floats) -> float:
+    largest = float(np.max(sizes))
+    return largest * float(np.sqrt(np.mean((sizes / largest) ** 2))) if largest else 0.0
 
 
 def _spread(errors: Floats) -> float:
     """The larger of a robust and of a moderately robust standard deviation."""
     sizes = np.abs(errors)
-    top = float(np.max(sizes))
-    if top == 0:
-        return 0.0
-    clipped = np.minimum(sizes, np.quantile(sizes, 0.95)) / top
-    return max(1.4826 * float(np.median(sizes)), 1.15 * top * float(np.sqrt(np.mean(clipped**2))))
+    clipped = np.minimum(sizes, np.quantile(sizes, 0.95))
+    return max(1.4826 * float(np.median(sizes)), 1.15 * _root_mean_square(clipped))
 
 
 def _ratio(shift: float, spread: float) -> float:
