@@ -34,6 +34,7 @@ class Program:
     stop_signal: signal.Signals = signal.SIGTERM
     is_server: bool = False  # the others use it, so it is stopped after them
     may_finish: bool = False  # it has an end: exit 0 is not restarted
+    is_late: bool = False  # it uses the others, so it starts when `meanwhile` says that they answer
     running: subprocess.Popen[bytes] | None = None  # if somebody started it already
     explain: Callable[[], str] | None = None  # why it ended, if that can be known
 
@@ -45,7 +46,6 @@ def command(
     environment: Mapping[str, str],
     directory: Path,
     lock: int | None = None,
-    may_finish: bool = False,
 ) -> Program:
     """Return the program that runs `arguments`; it holds the descriptor `lock` open while it lives."""
     start = partial(
@@ -57,7 +57,7 @@ def command(
         cwd=directory,
         pass_fds=() if lock is None else (lock,),
     )
-    return Program(name, start, may_finish=may_finish)
+    return Program(name, start)
 
 
 class Backoff:
@@ -145,7 +145,7 @@ class Supervisor:
         self._ends: dict[str, asyncio.Future[None]] = {}
 
     def run(self, meanwhile: Callable[[], Awaitable[None]] | None = None) -> None:
-        """Start all and return when all are stopped. `meanwhile` runs beside them, e.g. to see that they answer."""
+        """Start all and return when all are stopped. `meanwhile` runs beside them and ends when they answer."""
         # Poll, unlike epoll, takes the regular file that our output may be.
         loop_factory = partial(asyncio.SelectorEventLoop, selectors.PollSelector())
         with asyncio.Runner(loop_factory=loop_factory) as runner:
@@ -158,7 +158,7 @@ class Supervisor:
         self._output.write(text.encode())
 
     async def _run(self, meanwhile: Callable[[], Awaitable[None]] | None) -> None:
-        self._stopping, self._hurrying = asyncio.Event(), asyncio.Event()
+        self._answering, self._stopping, self._hurrying = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self._listen_to_signals()
         keepers = {program.name: asyncio.create_task(self._keep(program)) for program in self._programs}
         beside = asyncio.create_task(self._run_beside(meanwhile))
@@ -166,6 +166,7 @@ class Supervisor:
         # A keeper that ends by itself is a fault of ours: better stop, and raise it below, than watch no longer.
         await asyncio.wait([stop, *keepers.values()], return_when=asyncio.FIRST_COMPLETED)
         self._stopping.set()
+        self._answering.set()
         beside.cancel()
         for are_servers in (False, True):
             await self._stop([program for program in self._programs if program.is_server == are_servers], keepers)
@@ -176,6 +177,7 @@ class Supervisor:
                 await meanwhile()
         except Exception as error:  # what runs beside must not stop the programs
             self.say(f"{type(error).__name__}: {error}")
+        self._answering.set()
 
     def _listen_to_signals(self) -> None:
         loop = asyncio.get_running_loop()
@@ -196,6 +198,8 @@ class Supervisor:
     async def _keep(self, program: Program) -> None:
         loop, backoff = asyncio.get_running_loop(), Backoff()
         process = program.running
+        if program.is_late:
+            await self._answering.wait()
         while not self._stopping.is_set():
             began = loop.time()
             how, is_finished = await self._run_once(program, process)

@@ -3,7 +3,7 @@
 import time
 
 
-def until(condition, seconds=15.0, what="the condition"):
+def until(condition, seconds=30.0, what="the condition"):
     """Return the first true value of `condition()`; fail with `what` if it takes longer than `seconds`."""
     deadline = time.monotonic() + seconds
     while not (value := condition()):

@@ -111,6 +111,27 @@ def test_a_program_with_an_end_is_not_restarted_after_it_but_after_a_fault(super
     assert supervised.stop() == 0
 
 
+def test_a_late_program_starts_when_the_others_answer(supervise, tmp_path, monkeypatch):
+    monkeypatch.setenv("READY", str(tmp_path / "ready"))
+    late = python(f"import pathlib; print('ready', pathlib.Path({str(tmp_path / 'ready')!r}).exists()); input()")
+    supervised = supervise({"late": late, "web": python("print('here'); import time; time.sleep(600)")})
+    supervised.line("web  | here")
+    assert not [line for line in supervised.lines if line.startswith("late")]
+    (tmp_path / "ready").touch()
+    supervised.line("late | ready True")
+    supervised.stop()
+
+
+def test_a_late_program_that_never_started_does_not_hold_up_the_end(supervise, tmp_path, monkeypatch):
+    monkeypatch.setenv("READY", str(tmp_path / "never"))
+    supervised = supervise(
+        {"late": python("print('started')"), "web": python("print('here'); import time; time.sleep(600)")}
+    )
+    supervised.line("web  | here")
+    assert supervised.stop() == 0
+    assert "late | started" not in supervised.lines
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_stops_everything_with_all_children(supervise, number):
     supervised = supervise({name: python(FAMILY + "c.wait()") for name in ("web", "beat")})

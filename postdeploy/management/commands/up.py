@@ -7,16 +7,19 @@ import socket
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 from django.conf import settings
+from django.contrib.auth import get_user_model
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.db import OperationalError, connection, connections
 from django.db.migrations.executor import MigrationExecutor
 
 from postdeploy import embedded, wiring
+from postdeploy.env import env_bool
 from postdeploy.processes import StartError, claim
 from postdeploy.supervisor import Program, Supervisor, command
 
@@ -70,11 +73,16 @@ class Command(BaseCommand):
             migrate()
         except OperationalError as error:
             raise StartError(f"the database of DATABASE_URL does not answer: {str(error).strip()}") from error
-        call_command("first_start", stdout=self.stdout)
-        if os.environ.get("DEMO") != "0":
-            call_command("demo", "create", "--if-empty", stdout=self.stdout)
+        if not get_user_model().objects.exists():
+            self._furnish()
         connections.close_all()
         self.stdout.flush()
+
+    def _furnish(self) -> None:
+        """Give an empty installation its administrator and, unless DEMO=0, the demo project."""
+        call_command("first_start", stdout=self.stdout)
+        if env_bool("DEMO", True):
+            call_command("demo", "create", "--if-empty", stdout=self.stdout)
 
 
 # --- before the start -------------------------------------------------------------------------------------------------
@@ -139,14 +147,18 @@ def server_programs(servers: embedded.Embedded) -> list[Program]:
 
 
 def programs(host: str, port: int, lock: int) -> list[Program]:
-    """Return what is started; the demo's programs only while there is a demo."""
-    demo = DEMO_PROGRAMS if (settings.VAR / "demo.json").exists() and os.environ.get("DEMO") != "0" else {}
-    return [
+    """Return what is started; the demo's programs only if there is a demo, whose state file this is."""
+    started = [
         _python("web", web_arguments(host, port), lock),
         _python("worker", WORKER, lock),
         _python("beat", BEAT, lock),
-        *(_python(name, arguments(), lock, may_finish=True) for name, arguments in demo.items()),
     ]
+    if not (settings.VAR / "demo.json").exists():
+        return started
+    # Named by string as everything of the floors; both are done when they end with 0.
+    shop = _python("shop", ["reports.demo.service", str(settings.VAR)], lock)
+    pipeline = _python("pipeline", ["reports.demo.pipeline", str(settings.VAR), settings.SITE_URL], lock)
+    return [*started, replace(shop, may_finish=True), replace(pipeline, may_finish=True, is_late=True)]
 
 
 def web_arguments(host: str, port: int) -> list[str]:
@@ -174,21 +186,15 @@ BEAT = [
     "--loglevel",
     "warning",
 ]
-# The demo's processes, named by string as everything of the floors. They are done when they end with 0.
-DEMO_PROGRAMS: dict[str, Callable[[], list[str]]] = {
-    "shop": lambda: ["reports.demo.service", str(settings.VAR)],
-    "pipeline": lambda: ["reports.demo.pipeline", str(settings.VAR), settings.SITE_URL],
-}
 
 
-def _python(name: str, arguments: list[str], lock: int, *, may_finish: bool = False) -> Program:
+def _python(name: str, arguments: list[str], lock: int) -> Program:
     return command(
         name,
         [sys.executable, "-m", *arguments],
         environment={**os.environ, **environment(), "ROLE": name, "PYTHONWARNINGS": WARNINGS},
         directory=settings.BASE_DIR,
         lock=lock,
-        may_finish=may_finish,
     )
 
 
