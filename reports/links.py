@@ -46,3 +46,8 @@ def issues(project: str, **query: Any) -> str:
 def checks(project: str, **query: Any) -> str:
     """The list of checks, filtered."""
     return with_query(reverse("checks", args=[project]), **query)
+
+
+def summaries(project: str, **query: Any) -> str:
+    """The list of summaries, filtered."""
+    return with_query(reverse("summaries", args=[project]), **query)

@@ -76,7 +76,7 @@ def paper(record: Record) -> dict[str, Any]:
     done, verdict = record.implementation, record.verdict
     return {
         "record": record,
-        "project": clean(record.project),
+        "project_name": clean(record.project),
         "version": clean(record.version),
         "day": day(record),
         "start_time": clock(done.start_time),

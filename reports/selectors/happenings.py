@@ -187,7 +187,7 @@ def of_issues(project: str, events: Iterable[IssueEvent]) -> Iterator[Happening]
             key=f"issue-event-{event.pk}",
             at=event.occurred_at,
             group="comments" if is_comment else "issues",
-            who=_actor(event) if is_comment else "",
+            who=f"{_actor(event) or 'Somebody'} commented on" if is_comment else "",
             subject=event.issue.reference,
             target=Target("issue", project, event.issue.reference),
             text="" if is_comment else _moved(event),
@@ -238,8 +238,7 @@ def of_assignments(project: str, assignments: Iterable[Assignment]) -> Iterator[
             group="escalations",
             subject=assignment.issue.reference,
             target=Target("issue", project, assignment.issue.reference),
-            text=f"went from {before} to {tier}: {why(assignment)}" if before else f"went to {tier}",
-            detail=assignment.note if before else "",
+            text=f"went from {before} to {tier}: {assignment.note or why(assignment)}" if before else f"went to {tier}",
             icon="stairs-up",
             tone="degraded" if before else "",
         )
@@ -282,7 +281,7 @@ def of_lessons(lessons: Iterable[Lesson]) -> Iterator[Happening]:
             key=f"lesson-{lesson.pk}",
             at=lesson.created_at,
             group="lessons",
-            who=lesson.author.display_name if lesson.author else "",
+            who=lesson.author.display_name if lesson.author else "Somebody",
             text=f"wrote down a lesson: {lesson.get_category_display().lower()}",
             icon="bulb",
         )

@@ -124,7 +124,7 @@ def rollback_world():
         sentence="2 of 3 metrics got worse, the error rate beyond its hard limit.",
     )
     facts = {"unit": "%", "before": 0.12, "after": 0.94, "change": 0.82, "rarity": [0, 2016]}
-    facts["picture"] = {"band": [0.05, 0.22], "ordinary": [x / 100 for x in range(-20, 20)]}
+    facts["picture"] = {"band": {"low": 0.05, "high": 0.22}, "ordinary": [x / 100 for x in range(-20, 20)]}
     errors = FindingFactory(
         verdict=verdict,
         key="metric:errors",
@@ -155,7 +155,10 @@ def rollback_world():
     outage = OutageFactory(
         health_check=checkout, began_at=at(9, 16), confirmed_at=at(9, 16, 30), ended_at=at(9, 20, 30), cause="HTTP 503"
     )
-    watch(good, initial=None, extended=None)
+    under_way, _ = watch(good, initial=None, extended=None)
+    VerdictFactory(
+        period=under_way, looked_at=at(11, 8), sentence="Nothing is worse so far: 2 of 2 metrics and 1 check."
+    )
     watch(candidate, initial="INCONCLUSIVE", extended=None, hours=24)
 
     SystemChange.objects.create(

@@ -1,0 +1,36 @@
+"""Administration: summaries and lessons to look at; a summary once written is not edited."""
+
+from typing import ClassVar
+
+from django.contrib import admin
+from django.http import HttpRequest
+
+from reports.models import DeploymentSummary, Lesson
+
+
+@admin.register(DeploymentSummary)
+class DeploymentSummaryAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    """Versions of the record."""
+
+    list_display: ClassVar = ["deployment", "version", "is_complete", "built_at", "content_hash"]
+    list_filter: ClassVar = ["is_complete"]
+    list_select_related: ClassVar = ["deployment__environment"]
+    readonly_fields: ClassVar = ["deployment", "version", "content", "content_hash", "is_complete", "built_at"]
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Summaries write themselves."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: DeploymentSummary | None = None) -> bool:
+        """A version stays as it was written."""
+        return False
+
+
+@admin.register(Lesson)
+class LessonAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    """Lessons learned."""
+
+    list_display: ClassVar = ["text", "category", "deployment", "author", "created_at"]
+    list_filter: ClassVar = ["category"]
+    list_select_related: ClassVar = ["deployment__environment", "author"]
+    raw_id_fields: ClassVar = ["deployment", "author"]

@@ -1,0 +1,201 @@
+"""A deployment's story as its page shows it: the sentence, findings with pictures, the stream, the facts beside it."""
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.urls import reverse
+from django.utils import timezone
+
+from deployments.models import DeploymentKind
+from issues.models import Issue
+from monitoring.models import Finding, FindingResult, Verdict
+from monitoring.selectors.checks import CheckRow, check_rows
+from postdeploy.lib import words
+from reports import links, sentences
+from reports.selectors import GROUPS, FindingPicture, Happening, Story, finding_pictures, finding_words
+from reports.sentences import Sign
+from reports.tracks import Track, track_of
+from support.models import SupportTier
+
+#: Findings with a picture, rows of the stream before "Show all", and checks with their readings.
+PICTURED, LATEST, CHECKS = 12, 40, 60
+_END = re.compile(r"(?<=[.!?])\s+(?=\S)")
+#: Results that deserve a picture; the others are lines of a table.
+_TELLING = (FindingResult.REGRESSED, FindingResult.INCONCLUSIVE)
+_RESULT_TONES = {FindingResult.REGRESSED: "degraded", FindingResult.INCONCLUSIVE: "unsure"}
+
+
+@dataclass(frozen=True)
+class FindingCard:
+    """One finding with what is drawn beside it, and the issue it led to."""
+
+    finding: Finding
+    result: str
+    tone: str
+    picture: FindingPicture
+    issue: Issue | None
+    issue_url: str
+
+    @property
+    def name(self) -> str:
+        """What it is called on the page, the same in every look."""
+        return re.sub(r"[^A-Za-z0-9]+", "-", self.finding.key)
+
+
+@dataclass(frozen=True)
+class FindingRow:
+    """One finding as a line of the table."""
+
+    finding: Finding
+    before: str
+    after: str
+    change: str
+
+
+@dataclass(frozen=True)
+class Chip:
+    """One filter of the stream."""
+
+    name: str
+    label: str
+    count: int
+    is_current: bool
+
+
+@dataclass(frozen=True)
+class TierTime:
+    """How long a tier has had issues of this deployment, of the time its clock gives."""
+
+    tier: SupportTier
+    spent: str
+
+
+@dataclass(frozen=True)
+class DeploymentView:
+    """All that the page shows."""
+
+    story: Story
+    sign: Sign
+    opening: str
+    rest: str
+    afterwards: str
+    track: Track | None
+    cards: list[FindingCard]
+    others: list[FindingRow]
+    checks: list[CheckRow]
+    events: list[Happening]
+    more_events: int
+    chips: list[Chip]
+    tiers: list[TierTime]
+    verdict: Verdict | None
+    judged_over: timedelta | None
+    change_count: int
+    is_dated: bool
+
+    @property
+    def is_live(self) -> bool:
+        """True while something may still be decided; then the page asks again every few seconds."""
+        return not self.story.is_complete
+
+    @property
+    def issues_url(self) -> str:
+        """The log with all issues of this deployment."""
+        deployment = self.story.deployment
+        return links.issues(deployment.project.slug, deployment=deployment.pk, status="any")
+
+    @property
+    def kind(self) -> str:
+        """What sort of change it was, in the words of the page."""
+        return str(DeploymentKind(self.story.deployment.kind).label.lower())
+
+
+def deployment_view(story: Story, *, events: str, now: datetime) -> DeploymentView:
+    """Return what the page shows of `story`; `events` is the stream's filter, empty for the latest of all."""
+    telling = [row for row in story.judged if row.result in _TELLING]
+    pictured = telling[:PICTURED]
+    pictures = finding_pictures(pictured, story.deployment, until=_until(story, now)) if pictured else {}
+    drawn = {row.pk for row in pictured}
+    opening, rest = _halves(story.watch.sentence)
+    verdict = max(story.final_looks, key=lambda look: look.looked_at, default=None)
+    shown = [row for row in story.happenings if events in ("", "all", row.group)]
+    latest = shown if events else shown[:LATEST]
+    return DeploymentView(
+        story=story,
+        sign=sentences.sign_of(story.watch, story.deployment.status),
+        opening=opening,
+        rest=rest,
+        afterwards=_afterwards(story),
+        track=track_of(story.watch, now),
+        cards=[_card(row, pictures[row.pk]) for row in pictured],
+        others=[FindingRow(row, *finding_words(row)) for row in story.judged if row.pk not in drawn],
+        checks=check_rows(story.checks[:CHECKS], now=now),
+        events=latest,
+        more_events=len(shown) - len(latest),
+        chips=_chips(story.happenings, events),
+        tiers=_tiers(story, now),
+        verdict=verdict,
+        judged_over=verdict.looked_at - verdict.period.opens_at if verdict else None,
+        change_count=len(story.system_changes) + len(story.configuration_changes),
+        is_dated=any(timezone.localdate(row.at) != timezone.localdate(now) for row in latest),
+    )
+
+
+def _until(story: Story, now: datetime) -> datetime:
+    """Where the lines end: now, or a little after the watch."""
+    if story.watch.ended_at is None:
+        return now
+    live_at = story.deployment.finished_at or story.watch.ended_at
+    return min(now, story.watch.ended_at + max((story.watch.ended_at - live_at) / 4, timedelta(minutes=5)))
+
+
+def _halves(sentence: str) -> tuple[str, str]:
+    """Cut what is said into its first sentence, which stands out, and the rest."""
+    first, *rest = _END.split(sentence.strip(), maxsplit=1)
+    return first, rest[0] if rest else ""
+
+
+def _afterwards(story: Story) -> str:
+    """Return what became of it: "It was live for 1 h 29 min, until v1.42.1 rolled it back"."""
+    if story.live_for is None or story.deployment.finished_at is None:
+        return ""
+    by_rollback = story.rolled_back_by is not None and story.rolled_back_by.pk == story.watch.superseded_by_id
+    verb = "rolled it back" if by_rollback else "replaced it"
+    return f"It was live for {words.duration(story.live_for)}, until {story.watch.superseded_by} {verb}"
+
+
+def _card(finding: Finding, picture: FindingPicture) -> FindingCard:
+    facts = finding.facts if isinstance(finding.facts, dict) else {}
+    is_fatal = finding.result == FindingResult.REGRESSED and bool(
+        facts.get("is_hard_limit_broken") or (finding.is_critical and "DOWN" in facts.get("reasons", ()))
+    )
+    occurrence = getattr(finding, "occurrence", None)
+    issue = occurrence.issue if occurrence else None
+    return FindingCard(
+        finding=finding,
+        result="FAILED" if is_fatal else finding.result,
+        tone="failed" if is_fatal else _RESULT_TONES.get(FindingResult(finding.result), "plain"),
+        picture=picture,
+        issue=issue,
+        issue_url=reverse("issue", args=[issue.project.slug, issue.reference]) if issue else "",
+    )
+
+
+def _chips(happenings: Sequence[Happening], events: str) -> list[Chip]:
+    counts = Counter(row.group for row in happenings)
+    first = Chip("all", "All", len(happenings), events in ("", "all"))
+    return [first, *(Chip(name, label, counts[name], events == name) for name, label in GROUPS.items() if counts[name])]
+
+
+def _tiers(story: Story, now: datetime) -> list[TierTime]:
+    spent: Counter[int] = Counter()
+    tiers: dict[int, SupportTier] = {}
+    for assignment in story.assignments:
+        tiers[assignment.tier_id] = assignment.tier
+        spent[assignment.tier_id] += round(((assignment.ended_at or now) - assignment.started_at).total_seconds())
+    return [
+        TierTime(tier, words.progress(spent[pk], tier.clock_seconds))
+        for pk, tier in sorted(tiers.items(), key=lambda row: (row[1].track, row[1].level))
+    ]

@@ -1,0 +1,376 @@
+"""The first screen: is it healthy, who is on it if not, what ran lately, what is not watched."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db.models import (
+    Case,
+    Count,
+    F,
+    IntegerField,
+    Max,
+    OuterRef,
+    Prefetch,
+    QuerySet,
+    Subquery,
+    Value,
+    When,
+)
+
+from deployments.models import Deployment, DeploymentStatus, Environment, Project, Tier
+from issues.models import Issue, IssueEvent, IssueStatus, Severity
+from monitoring.models import CheckState, HealthCheck, Outage
+from monitoring.selectors import watch_states
+from monitoring.selectors.watch import WatchStates
+from monitoring.watch import WatchState
+from postdeploy.lib import words
+from reports import links, sentences
+from reports.selectors.lists import DeploymentRow, deployment_rows
+from reports.selectors.pictures import Spark, sparks
+from reports.sentences import Place, Sign
+from support.models import Assignment, SupportTier, TierMember, Track
+from support.selectors import Clock, clocks
+
+ATTENTION, RECENT, LANE_ROWS = 8, 8, 60
+#: The share of a lane that a version takes at least, so that its sign can be seen.
+NARROWEST = 0.03
+LANE_SPAN, SHORTEST_LANE = timedelta(days=10), timedelta(minutes=10)
+_TIERS = [Tier.PRODUCTION, Tier.STAGING, Tier.TESTING, Tier.DEVELOPMENT, Tier.OTHER]
+
+
+@dataclass(frozen=True)
+class IssueCount:
+    """How many open issues of one severity, and the list that has that many rows."""
+
+    word: str
+    count: int
+    url: str
+
+
+@dataclass(frozen=True)
+class Card:
+    """One environment: what runs there, how it is, and what is known of it."""
+
+    environment: Environment
+    current: Deployment | None
+    under_way: Deployment | None
+    watch: WatchState | None
+    sign: Sign
+    issues: list[IssueCount]
+    checks: list[HealthCheck]
+    down: list[HealthCheck]
+    spark: Spark | None
+    latest_event_at: datetime | None
+
+
+@dataclass(frozen=True)
+class Attention:
+    """One issue that needs somebody now, with its tier and clock."""
+
+    issue: Issue
+    clock: Clock
+
+
+@dataclass(frozen=True)
+class OnCall:
+    """A technical tier, and its members."""
+
+    tier: SupportTier
+    names: list[str]
+
+
+@dataclass(frozen=True)
+class Lane:
+    """Which versions an environment ran: the shape of {% lane %}."""
+
+    name: str
+    segments: list[dict[str, Any]]
+    label: str
+
+
+@dataclass(frozen=True)
+class Overview:
+    """All that the first screen shows."""
+
+    headline: str
+    cards: list[Card]
+    attention: list[Attention]
+    open_issues: int
+    on_call: list[OnCall]
+    recent: list[DeploymentRow]
+    lanes: list[Lane]
+    lanes_from: datetime | None
+    deployment_count: int
+    gaps: list["Gap"] = field(default_factory=list)
+    watched: int = 0
+    check_count: int = 0
+
+    @property
+    def is_watching(self) -> bool:
+        """True while something may change by itself: a watch runs, a pipeline runs, or an issue has a clock."""
+        cards = any(
+            card.under_way or (card.watch and (card.watch.is_watching or not card.watch.is_final))
+            for card in self.cards
+        )
+        return cards or bool(self.attention) or any(card.down for card in self.cards)
+
+
+@dataclass(frozen=True)
+class Gap:
+    """Something that is not watched, and why."""
+
+    subject: str
+    url: str
+    why: str
+    environment: str
+
+
+def overview(project: Project, now: datetime) -> Overview:
+    """Return the first screen of `project` in a fixed number of queries."""
+    environments = list(_environments(project))
+    checks = list(HealthCheck.objects.of(project).order_by("environment_id", "-is_critical", "name"))
+    cards = overview_cards(project, now, environments=environments, checks=checks)
+    recent = list(_deployments(project).newest_first()[:RECENT])
+    lanes, lanes_from = _lanes(project, environments, now)
+    attention = needs_attention(project)
+    gaps = coverage(project, environments, checks)
+    return Overview(
+        headline=sentences.headline([_place(card) for card in cards if card.current or card.under_way]),
+        cards=cards,
+        attention=attention,
+        open_issues=sum(issue.count for card in cards for issue in card.issues) + _elsewhere(project),
+        on_call=_on_call(project),
+        recent=deployment_rows(recent, now),
+        lanes=lanes,
+        lanes_from=lanes_from,
+        deployment_count=Deployment.objects.of(project).count(),
+        gaps=gaps,
+        watched=sum(not check.paused_at for check in checks),
+        check_count=len(checks),
+    )
+
+
+def overview_cards(
+    project: Project, now: datetime, *, environments: Sequence[Environment], checks: Sequence[HealthCheck]
+) -> list[Card]:
+    """Return one card per environment, production first, in a fixed number of queries."""
+    current = {row.environment_id: row for row in _newest(_deployments(project).succeeded(), "finished_at")}
+    running = _deployments(project).filter(status__in=[DeploymentStatus.PENDING, DeploymentStatus.RUNNING])
+    under_way = {row.environment_id: row for row in _newest(running, "occurred_at") if _is_recent(row, now)}
+    states = watch_states(current.values(), now)
+    counts = _open_by_severity(project)
+    of = {pk: [check for check in checks if check.environment_id == pk] for pk in (e.pk for e in environments)}
+    lines = sparks({pk: _main(own) for pk, own in of.items() if own}, current, now)
+    events = _latest_events(project)
+    cards = []
+    for environment in environments:
+        row, ahead = current.get(environment.pk), under_way.get(environment.pk)
+        watch = states[row.pk] if row else None
+        own = of[environment.pk]
+        times = [at for at in (row.finished_at if row else None, events.get(environment.pk)) if at]
+        card = Card(
+            environment=environment,
+            current=row,
+            under_way=ahead if ahead and (row is None or ahead.occurred_at > (row.finished_at or now)) else None,
+            watch=watch,
+            sign=sentences.sign_of(watch) if watch else Sign("pending", label="Nothing deployed yet"),
+            issues=_counts(project, environment, counts),
+            checks=own,
+            down=[check for check in own if _is_down(check)],
+            spark=lines.get(environment.pk),
+            latest_event_at=max(times, default=None),
+        )
+        cards.append(card)
+    return cards
+
+
+def _environments(project: Project) -> QuerySet[Environment]:
+    order = Case(*(When(tier=tier, then=Value(n)) for n, tier in enumerate(_TIERS)), output_field=IntegerField())
+    return Environment.objects.of(project).order_by(order, "created_at", "pk")
+
+
+def _deployments(project: Project) -> Any:
+    return Deployment.objects.of(project).select_related("environment")
+
+
+def _newest(rows: QuerySet[Deployment], order: str) -> QuerySet[Deployment]:
+    """The first of each environment, the latest `order` first."""
+    return rows.order_by("environment_id", F(order).desc(nulls_last=True), "-reported_at").distinct("environment_id")
+
+
+def _is_recent(row: Deployment, now: datetime) -> bool:
+    """A pipeline that was heard of last a day ago is stuck, not under way."""
+    return row.occurred_at > now - timedelta(days=1)
+
+
+def _is_down(check: HealthCheck) -> bool:
+    return check.paused_at is None and check.state == CheckState.DOWN
+
+
+def _main(checks: Sequence[HealthCheck]) -> HealthCheck:
+    """The check that says most of its environment: one that is down, else the first critical one that is polled."""
+    return min(
+        checks, key=lambda check: (not _is_down(check), bool(check.paused_at), not check.is_critical, check.name)
+    )
+
+
+def _open_by_severity(project: Project) -> Counter[tuple[int, str]]:
+    rows = Issue.objects.of(project).open().filter(environment__isnull=False).order_by()
+    counted = rows.values("environment", "severity").annotate(n=Count("pk"))
+    return Counter({(row["environment"], row["severity"]): row["n"] for row in counted})
+
+
+def _elsewhere(project: Project) -> int:
+    """Open issues that belong to no environment."""
+    return Issue.objects.of(project).open().filter(environment__isnull=True).count()
+
+
+def _counts(project: Project, environment: Environment, counts: Counter[tuple[int, str]]) -> list[IssueCount]:
+    return [
+        IssueCount(
+            word=severity.label.lower(),
+            count=counts[environment.pk, severity],
+            url=links.issues(project.slug, environment=environment.name, severity=severity.value.lower()),
+        )
+        for severity in Severity
+    ]
+
+
+def _latest_events(project: Project) -> dict[int, datetime]:
+    """When something was last heard of each environment: of an issue or an outage."""
+    issues = IssueEvent.objects.filter(issue__project=project, issue__environment__isnull=False).order_by()
+    outages = Outage.objects.filter(health_check__environment__project=project).order_by()
+    found: dict[int, datetime] = dict(
+        issues.values("issue__environment").annotate(at=Max("occurred_at")).values_list("issue__environment", "at")
+    )
+    of_outages = outages.values("health_check__environment").annotate(began=Max("confirmed_at"), ended=Max("ended_at"))
+    for row in of_outages:
+        times = [at for at in (row["began"], row["ended"], found.get(row["health_check__environment"])) if at]
+        found[row["health_check__environment"]] = max(times)
+    return found
+
+
+def _place(card: Card) -> Place:
+    return Place(
+        name=card.environment.name,
+        version=card.current.version if card.current else "",
+        kind=card.current.kind if card.current else "",
+        watch=card.watch,
+        down=[check.name for check in card.down],
+        is_production=card.environment.tier == Tier.PRODUCTION,
+    )
+
+
+# --- who is on it -----------------------------------------------------------------------------------------------------
+
+
+def needs_attention(project: Project) -> list[Attention]:
+    """Return the issues that somebody must act on: first those whose clock runs, then those that wait for proof."""
+    current = Assignment.objects.current().filter(issue=OuterRef("pk")).values("escalate_at")[:1]
+    waits_for_proof = Case(
+        When(status=IssueStatus.RESOLVED, then=Value(1)), default=Value(0), output_field=IntegerField()
+    )
+    rows = (
+        Issue.objects.of(project)
+        .open()
+        .select_related("project", "environment__policy", "owner")
+        .annotate(waits=waits_for_proof, due_at=Subquery(current))
+        .order_by("waits", F("due_at").asc(nulls_last=True), _by_severity(), "-number")
+    )
+    issues = list(rows[:ATTENTION])
+    counting = clocks(issues) if issues else {}
+    return [Attention(issue, counting[issue.pk]) for issue in issues]
+
+
+def _by_severity() -> Case:
+    return Case(*(When(severity=s, then=Value(n)) for n, s in enumerate(Severity)), output_field=IntegerField())
+
+
+def _on_call(project: Project) -> list[OnCall]:
+    members = TierMember.objects.select_related("user").order_by("user__username")
+    tiers = SupportTier.objects.of(project).filter(track=Track.TECHNICAL).order_by("level")
+    return [
+        OnCall(tier, [member.user.display_name for member in tier.members.all()])
+        for tier in tiers.prefetch_related(Prefetch("members", queryset=members))
+        if tier.members.all()
+    ]
+
+
+# --- what ran ---------------------------------------------------------------------------------------------------------
+
+
+def _lanes(project: Project, environments: Sequence[Environment], now: datetime) -> tuple[list[Lane], datetime | None]:
+    """Return which version each environment ran in the last days, and when the picture begins."""
+    live = _deployments(project).succeeded().filter(finished_at__lte=now).order_by("-finished_at", "-reported_at")
+    rows: list[Deployment] = list(live[:LANE_ROWS])[::-1]
+    if not rows:
+        return [], None
+    recent = [row.finished_at for row in rows if row.finished_at and row.finished_at > now - LANE_SPAN]
+    start = min([*recent, now - SHORTEST_LANE]) if recent else now - LANE_SPAN
+    states = watch_states(rows, now)
+    lanes = []
+    for environment in environments:
+        own = [row for row in rows if row.environment_id == environment.pk]
+        if own:
+            lanes.append(_lane(environment, own, states, start, now))
+    return lanes, start
+
+
+def _lane(
+    environment: Environment, rows: Sequence[Deployment], states: WatchStates, start: datetime, now: datetime
+) -> Lane:
+    segments: list[dict[str, Any]] = []
+    told = []
+    for row, following in zip(rows, [*rows[1:], None], strict=True):
+        begin, end = row.finished_at or now, (following.finished_at if following else None) or now
+        if end < start:
+            continue
+        sign = sentences.sign_of(states[row.pk])
+        share = (end - max(begin, start)) / (now - start)
+        segments.append({"state": sign.value, "so_far": sign.so_far, "share": share, "text": row.version})
+        told.append(f"{row.version} {sign.value}{' so far' if sign.so_far else ''} for {words.duration(end - begin)}")
+    _place_segments(segments, empty=max(1 - sum(segment["share"] for segment in segments), 0.0))
+    return Lane(environment.name, segments, f"{environment.name}: {', '.join(told)}")
+
+
+def _place_segments(segments: list[dict[str, Any]], *, empty: float) -> None:
+    """Give each segment its start and end; a short one is drawn wide enough to be seen, at the cost of the others."""
+    least = min(NARROWEST, 0.5 / max(len(segments), 1))
+    widths = [max(segment["share"], least) for segment in segments]
+    scale = (1 - empty) / sum(widths) if widths else 1.0
+    place = empty
+    for segment, width in zip(segments, widths, strict=True):
+        segment["start"], segment["end"] = place, place + width * scale
+        place = segment["end"]
+
+
+# --- what is not watched ----------------------------------------------------------------------------------------------
+
+
+def coverage(project: Project, environments: Sequence[Environment], checks: Sequence[HealthCheck]) -> list[Gap]:
+    """Return what counts as unknown: environments without a check, checks that are paused or were never read."""
+    names = {environment.pk: environment.name for environment in environments}
+    gaps = []
+    for environment in environments:
+        if not any(check.environment_id == environment.pk for check in checks):
+            url = links.checks(project.slug, environment=environment.name)
+            gaps.append(Gap(environment.name, url, "It has no check, so nothing of it is watched.", environment.name))
+    for check in checks:
+        if why := _why_unknown(check):
+            gaps.append(
+                Gap(check.name, links.Target("check", project.slug, check.pk).url, why, names[check.environment_id])
+            )
+    return gaps
+
+
+def _why_unknown(check: HealthCheck) -> str:
+    if check.paused_at:
+        return "The check is paused."
+    if check.latest_reading_at is None:
+        return "The check has not been read yet."
+    if check.state == CheckState.UNKNOWN:
+        return f"Its state is not known: {check.latest_detail or 'too few readings agree'}."
+    return ""
