@@ -1,7 +1,9 @@
 import re
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from deployments.models import Role
 from issues import services as issues
@@ -133,11 +135,8 @@ def test_an_empty_log_says_what_will_be_here_and_shows_the_line_to_paste(client,
     assert "curl -fsS -X POST http://127.0.0.1:8000/api/v1/issues" in page
 
 
-def test_the_log_takes_as_many_queries_for_many_issues_as_for_few(client, project, django_assert_num_queries):
+def test_the_log_takes_as_many_queries_for_many_issues_as_for_few(client, project):
     def count():
-        from django.db import connection
-        from django.test.utils import CaptureQueriesContext
-
         with CaptureQueriesContext(connection) as captured:
             client.get("/p/shop/issues/")
         return len(captured)
