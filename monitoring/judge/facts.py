@@ -221,8 +221,8 @@ class OutageFacts:
 class Window:
     """The period that is judged and the moment of this look, in seconds since 1970.
 
-    What came before ``deployed_at`` is the baseline; of what came after it, the first ``settle_seconds`` are left out.
-    Of an extended period only what came after ``opens_at`` is judged.
+    What came before ``deployed_at`` is the baseline. Judged is what comes after ``opens_at``, without the first
+    ``settle_seconds``.
     """
 
     opens_at: float
@@ -234,7 +234,7 @@ class Window:
     @property
     def judged_from(self) -> float:
         """Where the judged part begins."""
-        return max(self.opens_at, self.deployed_at + self.settle_seconds)
+        return max(self.opens_at, self.deployed_at) + self.settle_seconds
 
     @property
     def judged_until(self) -> float:

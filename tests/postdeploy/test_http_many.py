@@ -1,6 +1,8 @@
 """Many requests at once: in order, concurrently, with connections kept, and none able to hold up the others."""
 
+import errno
 import os
+import socket
 import threading
 import time
 
@@ -122,3 +124,15 @@ def test_a_thousand_requests_leave_no_descriptor_behind(target):
     while len(os.listdir("/proc/self/fd")) > before + 10 and time.monotonic() < deadline:
         threading.Event().wait(0.01)  # the target's own ends close a moment later
     assert len(os.listdir("/proc/self/fd")) <= before + 10
+
+
+def test_having_no_files_left_is_not_taken_for_a_blocked_address(target, monkeypatch):
+    def no_more(*_):
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr(socket, "SocketType", no_more)
+    outcome = fetch(Request(target.url, fresh=True), LOOPBACK)
+    assert (outcome.failure, outcome.detail) == (
+        Failure.OTHER,
+        "no socket could be opened: [Errno 24] Too many open files",
+    )

@@ -83,6 +83,7 @@ class Exchange:
         self._head.clear()
         self._is_cut = False
         self._refusal: str | None = None
+        self._trouble: str | None = None
         curl = self.curl
         curl.setopt(pycurl.URL, hop.url)
         self._load_method(hop)
@@ -118,7 +119,7 @@ class Exchange:
                 self._sockets.append(socket.SocketType(family, kind, protocol))
                 return self._sockets[-1]
         except (OSError, ValueError, TypeError, IndexError) as error:
-            self._refusal = self._refusal or f"no socket could be opened: {error}"
+            self._trouble = f"no socket could be opened: {error}"
         return pycurl.SOCKET_BAD
 
     def _write(self, chunk: bytes) -> int | None:
@@ -199,8 +200,8 @@ class Exchange:
             if not self.request.refuse_large:
                 return None, "", None
             return Failure.TOO_LARGE, f"the body is larger than {self.request.max_body} bytes", None
-        if self._refusal and code == pycurl.E_COULDNT_CONNECT:
-            return Failure.BLOCKED, self._refusal, None
+        if code == pycurl.E_COULDNT_CONNECT and (self._refusal or self._trouble):
+            return (Failure.BLOCKED if self._refusal else Failure.OTHER), self._refusal or self._trouble or "", None
         if code == pycurl.E_OPERATION_TIMEDOUT:
             phase = self._phase()
             return Failure.TIMEOUT, self._timed_out(phase), phase

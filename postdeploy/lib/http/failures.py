@@ -101,7 +101,7 @@ def _no_connection(os_error: int) -> tuple[Failure, str]:
         return Failure.RESET, f"the connection was reset {Phase.CONNECT.words}"
     if os_error:
         return Failure.UNREACHABLE, f"the host cannot be reached ({errno.errorcode.get(os_error, os_error)})"
-    return Failure.UNREACHABLE, "the host cannot be reached"
+    return Failure.OTHER, "no connection could be opened"
 
 
 def _clean(message: str) -> str:

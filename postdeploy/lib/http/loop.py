@@ -16,7 +16,7 @@ from postdeploy.lib.http.facts import Outcome, Request
 
 OnDone = Callable[[int, Outcome], None]
 
-MAX_IDLE_CONNECTIONS = 1000
+MAX_IDLE_CONNECTIONS = 400  # of the 1024 files that a process may usually have open
 _LONGEST_WAIT_S = 1.0
 _WATCH = {
     pycurl.POLL_IN: select.EPOLLIN,
