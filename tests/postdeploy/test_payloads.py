@@ -96,7 +96,9 @@ def test_depth_is_counted_exactly_and_brackets_in_text_do_not_count():
 
 
 @pytest.mark.parametrize(
-    "raw", [b'"' + b'\\"' * 400_000, b'["' * 400_000, b'[]{}"' * 160_000, b"[" + b'"\\\\",' * 160_000, b'"\\' * 400_000]
+    "raw",
+    [b'"' + b'\\"' * 400_000, b'["' * 400_000, b'[]{}"' * 160_000, b"[" + b'"\\\\",' * 160_000, b'"\\' * 400_000],
+    ids=["escaped quotes", "open quotes", "brackets and quotes", "backslashes", "quotes and backslashes"],
 )
 def test_hostile_text_costs_no_more_than_its_size(raw):
     began_at = time.process_time()
@@ -155,7 +157,9 @@ def test_it_reads_all_members_and_the_padding_after_them():
 
 
 @pytest.mark.parametrize(
-    "raw", [gzip.compress(b"\x00" * 50_000_000), gzip.compress(b"x" * 600) * 2, gzip.compress(b"y" * 1001)]
+    "raw",
+    [gzip.compress(b"\x00" * 50_000_000), gzip.compress(b"x" * 600) * 2, gzip.compress(b"y" * 1001)],
+    ids=["zeros", "members", "one too many"],
 )
 def test_a_bomb_is_413_at_the_cap(raw):
     began_at = time.process_time()
@@ -177,6 +181,7 @@ def test_a_bomb_is_413_at_the_cap(raw):
         zlib.compress(b"hello"),
         gzip.compress(b"") * (MAX_GZIP_MEMBERS + 1),
     ],
+    ids=["empty", "text", "cut", "no checksum", "junk after it", "wrong checksum", "zlib", "too many members"],
 )
 def test_broken_gzip_is_400(raw):
     with pytest.raises(PayloadRefused) as caught:
