@@ -12,6 +12,10 @@ from django.db.models import Q
 from django.utils import timezone
 
 MASK = "••••••"
+# Django's own URL fields refuse hosts without a dot, which are common inside a company.
+is_address = RegexValidator(
+    r"^https?://[^\s/?#\\@]+(?:[/?#][^\s\\]*)?\Z", "Enter an address that begins with http:// or https://."
+)
 
 Row = TypeVar("Row", bound=models.Model)
 
@@ -187,7 +191,9 @@ class Environment(models.Model):
     project = models.ForeignKey(Project, models.CASCADE, related_name="environments")
     name = models.CharField(max_length=100)
     tier = models.CharField(max_length=12, choices=Tier, default=Tier.OTHER)
-    url = models.URLField(blank=True, help_text="The live site, if it has one.")
+    url = models.CharField(
+        max_length=500, blank=True, validators=[is_address], help_text="The live site, if it has one."
+    )
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     confirmed_at = models.DateTimeField(null=True, blank=True)
 

@@ -1,11 +1,15 @@
 """Reads of this floor, and the one door through which pages find a project."""
 
+import json
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
+from django.conf import settings
 from django.core.exceptions import PermissionDenied
 from django.http import Http404
 
-from deployments.models import Deployment, DeploymentQuerySet, Membership, Project, Role
+from deployments.models import ApiToken, Deployment, DeploymentQuerySet, Membership, Project, Role
 
 
 def project_for(user: Any, slug: str, *, at_least: Role = Role.VIEWER) -> Project:
@@ -44,3 +48,34 @@ def _successes_before(deployment: Deployment) -> DeploymentQuerySet:
     rows = Deployment.objects.succeeded().filter(environment=deployment.environment_id)
     earlier = rows.filter(finished_at__lt=deployment.occurred_at).exclude(pk=deployment.pk)
     return earlier.order_by("-finished_at", "-pk")
+
+
+@dataclass(frozen=True)
+class TokenRow:
+    """A token as its list shows it: `state` is usable, expired or revoked."""
+
+    token: ApiToken
+    state: str
+
+
+def token_rows(project: Project, *, now: datetime) -> list[TokenRow]:
+    """Return the tokens of `project`: the usable ones first, the latest first in each group."""
+    tokens = ApiToken.objects.of(project).select_related("created_by")
+    rows = [TokenRow(token, _token_state(token, now)) for token in tokens]
+    return sorted(rows, key=lambda row: row.state != "usable")
+
+
+def _token_state(token: ApiToken, now: datetime) -> str:
+    if token.revoked_at:
+        return "revoked"
+    return "usable" if token.is_usable(at=now) else "expired"
+
+
+def report_command(project: Project, *, token: str) -> str:
+    """Return the line that reports a deployment of `project` from a pipeline, with this installation's address."""
+    body = {"project": project.slug, "environment": "production", "version": "1.0.0", "status": "succeeded"}
+    return (
+        f"curl -fsS -X POST {settings.SITE_URL}/api/v1/deployments \\\n"
+        f'  -H "Authorization: Bearer {token}" -H "Content-Type: application/json" \\\n'
+        f"  -d '{json.dumps(body)}'"
+    )

@@ -26,7 +26,7 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('name', models.CharField(max_length=100)),
                 ('tier', models.CharField(choices=[('PRODUCTION', 'Production'), ('STAGING', 'Staging'), ('TESTING', 'Testing'), ('DEVELOPMENT', 'Development'), ('OTHER', 'Other')], default='OTHER', max_length=12)),
-                ('url', models.URLField(blank=True, help_text='The live site, if it has one.')),
+                ('url', models.CharField(blank=True, help_text='The live site, if it has one.', max_length=500, validators=[django.core.validators.RegexValidator('^https?://[^\\s/?#\\\\@]+(?:[/?#][^\\s\\\\]*)?\\Z', 'Enter an address that begins with http:// or https://.')])),
                 ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
                 ('confirmed_at', models.DateTimeField(blank=True, null=True)),
             ],

@@ -33,6 +33,13 @@ def create_project(
     return project
 
 
+def edit_project(*, project: Project, name: str, issue_prefix: str, description: str) -> None:
+    """Change what a project is called. Raises ValidationError."""
+    project.name, project.issue_prefix, project.description = name, issue_prefix, description
+    project.full_clean()
+    project.save(update_fields=["name", "issue_prefix", "description"])
+
+
 def create_token(
     *,
     project: Project,

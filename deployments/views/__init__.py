@@ -1,0 +1,1 @@
+"""Pages of this floor: parse, authorise, one call, render."""
