@@ -1,153 +1,32 @@
 """The issue log over REST: read it, open an issue, add an update, move it through the process."""
 
-from collections.abc import Sequence
-from datetime import datetime
 from typing import Any
 
-from django.conf import settings
-from django.urls import reverse
-from rest_framework import serializers
 from rest_framework.response import Response
 
 from deployments.models import ApiToken, Deployment, Environment, Project, User
 from issues import selectors, services
-from issues.models import Issue, IssueEvent, IssueStatus, Occurrence, Severity
+from issues.models import Issue
 from issues.services import Actor, Conflict, IssueRefused
-from postdeploy.api import (
-    ApiRequest,
-    Endpoint,
-    Line,
-    Moment,
-    PageQuery,
-    Refused,
-    StrictSerializer,
-    Text,
-    Word,
-    conditional_response,
-    cursor_page,
-    paged_response,
+from issues.shapes import (
+    CommentInput,
+    EventOutput,
+    IssueDetail,
+    IssueInput,
+    IssueOutput,
+    IssuePage,
+    IssueQuery,
+    MoveInput,
+    detail,
+    event_facts,
+    shown,
 )
+from postdeploy.api import ApiRequest, Endpoint, Refused, conditional_response, cursor_page, paged_response
 from postdeploy.lib import facets
 from postdeploy.openapi import operation
 
 READ, WRITE = "reports:read", "issues:write"
 ROWS = ("project", "environment", "deployment", "owner")
-STATUS_FILTERS = ("open", "closed", *(status.lower() for status in IssueStatus.values))
-
-
-class IssueOutput(serializers.Serializer[Any]):
-    """An issue, with what higher floors add (its tier and clock)."""
-
-    id = serializers.CharField(help_text="Opaque; the addresses below take it as well as the reference.")
-    reference = serializers.CharField(help_text="The short name, such as SHOP-142.")
-    project = serializers.CharField()
-    environment = serializers.CharField(allow_null=True)
-    deployment = serializers.UUIDField(allow_null=True, help_text="The deployment it is thought to come from.")
-    version = serializers.CharField(allow_null=True)
-    title = serializers.CharField()
-    description = serializers.CharField(allow_blank=True)
-    impact = serializers.CharField(allow_blank=True)
-    severity = Word(Severity)
-    status = Word(IssueStatus)
-    owner = serializers.CharField(allow_null=True, help_text="User name.")
-    resolution = serializers.CharField(allow_blank=True)
-    plan = serializers.CharField(allow_blank=True)
-    opened_at = Moment()
-    resolved_at = Moment(allow_null=True)
-    verified_at = Moment(allow_null=True)
-    revision = serializers.IntegerField(help_text="Grows with each change; send it to be sure that nothing is undone.")
-    url = serializers.URLField(help_text="The page for people.")
-
-    def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
-        """Return the fields, those of the facets at the end."""
-        fields = super().get_fields()
-        for facet in facets.facets("issue"):
-            fields |= facet.serializer().get_fields()
-        return fields
-
-
-class OccurrenceOutput(serializers.Serializer[Any]):
-    """One sighting."""
-
-    source = serializers.CharField(help_text="finding, outage, person or api.")  # type: ignore[assignment]
-    occurred_at = Moment()
-    ended_at = Moment(allow_null=True)
-    detail = serializers.CharField(allow_blank=True)
-
-
-class EventOutput(serializers.Serializer[Any]):
-    """One line of the story."""
-
-    kind = serializers.CharField()
-    occurred_at = Moment()
-    actor = serializers.CharField()
-    text = serializers.CharField(allow_blank=True)
-    changes = serializers.DictField(help_text="Field: [before, after].")
-
-
-class IssueDetail(IssueOutput):
-    """An issue with its sightings and its story, oldest first."""
-
-    occurrences = OccurrenceOutput(many=True)
-    events = EventOutput(many=True)
-
-
-class IssuePage(serializers.Serializer[Any]):
-    """One page of the log, newest first."""
-
-    items = IssueOutput(many=True)
-    next = serializers.CharField(allow_null=True)
-
-
-class IssueQuery(PageQuery):
-    """What narrows the log."""
-
-    project = Line(required=False, max_length=60, help_text="Slug of the project.")
-    environment = Line(required=False, max_length=100)
-    severity = Word(Severity, required=False)
-    status = serializers.ChoiceField(
-        [(word, word) for word in STATUS_FILTERS],
-        required=False,
-        help_text="open is everything that is not verified yet, closed is verified.",
-    )
-    deployment = serializers.UUIDField(required=False)
-
-    def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
-        """Return the fields, those of the facets at the end."""
-        fields = super().get_fields()
-        for facet in facets.facets("issue"):
-            for name, words in facet.filters.items():
-                fields[name] = Line(required=False, max_length=100, help_text=words)
-        return fields
-
-
-class IssueInput(StrictSerializer):
-    """A problem that somebody saw."""
-
-    project = Line(max_length=60, help_text="Slug of the project.")
-    title = Line(max_length=200)
-    severity = Word(Severity)
-    environment = Line(required=False, max_length=100)
-    deployment = serializers.UUIDField(required=False, help_text="The deployment it is thought to come from.")
-    description = Text(required=False, allow_blank=True, max_length=20_000)
-    impact = Text(required=False, allow_blank=True, max_length=5000)
-    plan = Text(required=False, allow_blank=True, max_length=5000)
-
-
-class CommentInput(StrictSerializer):
-    """An update."""
-
-    text = Text(max_length=20_000)
-
-
-class MoveInput(StrictSerializer):
-    """A step of the process, with what the step needs."""
-
-    status = Word(IssueStatus)
-    resolution = Text(required=False, allow_blank=True, max_length=5000, help_text="What resolved it.")
-    owner = Line(required=False, max_length=254, help_text="User name or e-mail address of a responder.")
-    reason = Text(required=False, allow_blank=True, max_length=2000, help_text="Why it is reopened.")
-    revision = serializers.IntegerField(required=False, min_value=1, help_text="Refused (409) if it is not the latest.")
 
 
 class Issues(Endpoint):
@@ -170,7 +49,7 @@ class Issues(Endpoint):
             for name in set(facet.filters) & set(wanted):
                 rows = _narrowed(facet, rows, name, wanted[name])
         items, following = cursor_page(request, rows.select_related(*ROWS), order=("-id",), filters=wanted)
-        return paged_response(request, _shown(items, IssueOutput, now=request.now), following)
+        return paged_response(request, shown(items, IssueOutput, now=request.now), following)
 
     @operation("open_issue", summary="Open an issue", request=IssueInput, responses={201: IssueDetail}, errors=(404,))
     def post(self, request: ApiRequest) -> Response:
@@ -182,7 +61,7 @@ class Issues(Endpoint):
         if "deployment" in given:
             given["deployment"] = _deployment(project, given["deployment"])
         issue = services.open_issue(project=project, actor=_actor(request), now=request.now, **given)
-        return Response(_detail(issue, now=request.now), status=201)
+        return Response(detail(issue, now=request.now), status=201)
 
 
 class OneIssue(Endpoint):
@@ -193,7 +72,7 @@ class OneIssue(Endpoint):
     @operation("get_issue", summary="Read an issue", responses={200: IssueDetail}, errors=(404,), is_conditional=True)
     def get(self, request: ApiRequest, issue: str) -> Response:
         """Answer an issue with its sightings and its story."""
-        return conditional_response(request, _detail(_issue(request, issue), now=request.now))
+        return conditional_response(request, detail(_issue(request, issue), now=request.now))
 
 
 class IssueComments(Endpoint):
@@ -209,7 +88,7 @@ class IssueComments(Endpoint):
         found = _issue(request, issue)
         text = self.body(CommentInput)["text"]
         event = services.comment(issue_id=found.pk, text=text, actor=_actor(request), now=request.now)
-        return Response(EventOutput(_event(event)).data, status=201)
+        return Response(EventOutput(event_facts(event)).data, status=201)
 
 
 class IssueMove(Endpoint):
@@ -232,7 +111,7 @@ class IssueMove(Endpoint):
             raise Refused(
                 409, str(conflict), code="changed", current=theirs, revision=conflict.issue.revision
             ) from None
-        return Response(_detail(_issue(request, issue), now=request.now))
+        return Response(detail(_issue(request, issue), now=request.now))
 
 
 def _plain(name: str, value: Any) -> str | None:
@@ -308,52 +187,3 @@ def _owner(project: Project, name: str) -> User:
 def _refused_field(field: str, sentence: str) -> Refused:
     error = {"pointer": f"/{field}", "code": "unknown", "detail": sentence}
     return Refused(400, sentence, errors=[error])
-
-
-def _shown(
-    issues: Sequence[Issue], serializer: type[IssueOutput], *, now: datetime, **more: Any
-) -> list[dict[str, Any]]:
-    added = facets.describe("issue", issues, now=now)
-    return [dict(serializer({**_fields(issue), **added[issue.pk], **more}).data) for issue in issues]
-
-
-def _detail(issue: Issue, *, now: datetime) -> dict[str, Any]:
-    occurrences = [_occurrence(occurrence) for occurrence in issue.occurrences.all()]
-    events = [_event(event) for event in issue.events.select_related("actor")]
-    return _shown([issue], IssueDetail, now=now, occurrences=occurrences, events=events)[0]
-
-
-def _fields(issue: Issue) -> dict[str, Any]:
-    path = reverse("issue", kwargs={"project": issue.project.slug, "reference": issue.reference})
-    own = ("title", "description", "impact", "severity", "status", "resolution", "plan", "revision")
-    times = ("opened_at", "resolved_at", "verified_at")
-    return {
-        "id": str(issue.pk),
-        "reference": issue.reference,
-        "project": issue.project.slug,
-        "environment": issue.environment.name if issue.environment else None,
-        "deployment": issue.deployment_id,
-        "version": issue.deployment.version if issue.deployment else None,
-        "owner": issue.owner.username if issue.owner else None,
-        "url": settings.SITE_URL + path,
-        **{name: getattr(issue, name) for name in (*own, *times)},
-    }
-
-
-def _occurrence(occurrence: Occurrence) -> dict[str, Any]:
-    return {
-        "source": occurrence.source.lower(),
-        "occurred_at": occurrence.occurred_at,
-        "ended_at": occurrence.ended_at,
-        "detail": occurrence.detail,
-    }
-
-
-def _event(event: IssueEvent) -> dict[str, Any]:
-    return {
-        "kind": event.kind.lower(),
-        "occurred_at": event.occurred_at,
-        "actor": event.actor.username if event.actor else event.actor_name,
-        "text": event.text,
-        "changes": event.changes,
-    }

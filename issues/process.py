@@ -164,6 +164,15 @@ def impact_of_finding(*, name: str, environment: str, is_critical: bool, verdict
     return f"In {environment}, {name} is worse with {version}: {outcome}. It is {weight}."
 
 
+#: A value that kept no more than this share of its change has gone back.
+BACK_SHARE = 0.25
+
+
+def is_back(*, before: float, after: float, now: float) -> bool:
+    """Tell whether a value that went from `before` to `after` is back, or better, `now`; whichever way is worse."""
+    return after == before or (now - before) / (after - before) <= BACK_SHARE
+
+
 def headline(sentence: str, *, fallback: str, limit: int = 200) -> str:
     """Return the first statement of `sentence` without its brackets and full stop, as a title of at most `limit`."""
     first = sentence.strip().split(" (")[0].split(". ")[0].rstrip(".").strip()

@@ -5,7 +5,7 @@ import uuid
 from datetime import datetime, timedelta
 
 from django.db import IntegrityError, transaction
-from django.db.models import Max
+from django.db.models import Max, Q
 
 from deployments.models import Deployment, Environment, Project
 from issues import process
@@ -34,7 +34,9 @@ def open_issues(*, now: datetime) -> int:
     """Give every confirmed outage and every regression of a final verdict its receipt; return how many were given."""
     since = now - LOOK_BACK
     outages = Outage.objects.filter(confirmed_at__range=(since, now), occurrence__isnull=True)
+    is_told = Q(facts__is_muted__isnull=True) | Q(facts__is_muted=False)
     findings = Finding.objects.filter(
+        is_told,
         result=FindingResult.REGRESSED,
         verdict__is_final=True,
         verdict__looked_at__gte=since,
@@ -42,7 +44,7 @@ def open_issues(*, now: datetime) -> int:
     )
     outages = outages.select_related("health_check__environment__project").order_by("confirmed_at", "pk")
     findings = findings.select_related(
-        "health_check", "verdict__period__environment__project", "verdict__period__deployment"
+        "health_check", "series__health_check", "verdict__period__environment__project", "verdict__period__deployment"
     ).order_by("verdict__looked_at", "position", "pk")
     return each(
         outages,

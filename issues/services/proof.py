@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from django.db import transaction
+from django.db.models import Exists, OuterRef, Q
 
 from issues import process
 from issues.models import Issue, IssueEventKind, IssueStatus, Occurrence, OccurrenceSource
@@ -20,7 +21,9 @@ def verify_issues(*, now: datetime) -> int:
     ended = Occurrence.objects.filter(
         source=OccurrenceSource.OUTAGE, ended_at__isnull=True, outage__ended_at__isnull=False
     ).select_related("outage__health_check")
-    resolved = Issue.objects.filter(status=IssueStatus.RESOLVED).order_by("resolved_at", "pk")
+    measured = Q(source=OccurrenceSource.OUTAGE) | Q(finding__series__health_check__isnull=False)
+    seen = Occurrence.objects.filter(measured | Q(finding__health_check__isnull=False), issue=OuterRef("pk"))
+    resolved = Issue.objects.filter(Exists(seen), status=IssueStatus.RESOLVED).order_by("resolved_at", "pk")
     return each(ended, lambda row: _note_end(row, now), name="verify_issues") + each(
         resolved.values_list("pk", flat=True), lambda pk: _verify(pk, now), name="verify_issues"
     )
@@ -48,7 +51,7 @@ def _verify(issue_id: int, now: datetime) -> bool:
         issue = locked(issue_id)
         if issue.status != IssueStatus.RESOLVED:
             return False  # somebody was first
-        proof = proof_of(issue)
+        proof = proof_of(issue, now=now)
         if _is_still_down(issue, proof, now):
             reopen(issue, reason=f"{proof.why} It was resolved {_long(issue, now)} ago.", now=now)
             return True

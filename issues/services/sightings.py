@@ -48,7 +48,7 @@ def distance(deployment: Deployment, at: datetime) -> str:
 
 
 def fingerprint_of_check(check: HealthCheck) -> str:
-    """Return the one fingerprint of all that a check shows: its outages and its findings."""
+    """Return the one fingerprint of all that a check shows: its outages, its failures and its response time."""
     return f"environment:{check.environment_id}/check:{check.pk}"
 
 
@@ -83,7 +83,7 @@ def sighting_of_finding(finding: Finding) -> Sighting:
     """Describe a regression that a final verdict found."""
     period = finding.verdict.period
     environment, deployment = period.environment, period.deployment
-    check = finding.health_check
+    check = finding.health_check or (finding.series.health_check if finding.series else None)
     return Sighting(
         project=environment.project,
         environment=environment,

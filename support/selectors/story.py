@@ -99,7 +99,7 @@ class IssueStory:
 def issue_story(issue: Issue, *, tiers: Sequence[SupportTier], now: datetime) -> IssueStory:
     """Return the story of `issue`; `tiers` are all of its project."""
     events = list(issue.events.select_related("actor").order_by("-occurred_at", "-pk"))
-    proof = proof_of(issue) if issue.status == IssueStatus.RESOLVED else None
+    proof = proof_of(issue, now=now) if issue.status == IssueStatus.RESOLVED else None
     told = list(_told(issue))
     return IssueStory(
         issue=issue,

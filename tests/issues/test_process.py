@@ -114,3 +114,11 @@ def test_a_headline_is_the_first_statement_without_its_figures():
     assert process.headline(sentence, fallback="x") == "Error rate rose 0.12 → 0.94 %"
     assert process.headline("", fallback="Error rate got worse") == "Error rate got worse"
     assert len(process.headline("x" * 500, fallback="y")) == 200
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "now", "is_back"),
+    [(300, 500, 310, True), (300, 500, 250, True), (300, 500, 400, False), (99, 90, 98, True), (99, 90, 92, False)],
+)
+def test_a_value_is_back_when_little_of_its_change_is_left(before, after, now, is_back):
+    assert process.is_back(before=before, after=after, now=now) is is_back

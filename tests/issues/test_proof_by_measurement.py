@@ -1,12 +1,13 @@
 import pytest
 
 from issues import services
-from issues.models import Issue
+from issues.models import Issue, Occurrence
 from issues.selectors import proof_of
 from issues.services import Actor
+from monitoring import store
 from monitoring.models import Failure, HealthCheck, MonitoringPolicy
-from tests.factories import IssueFactory
-from tests.issues.builders import HOUR, MINUTE, NOON, make_check, make_outage
+from tests.factories import DeploymentFactory, IssueFactory, SeriesFactory
+from tests.issues.builders import HOUR, MINUTE, NOON, make_check, make_finding, make_outage, watch
 
 pytestmark = pytest.mark.django_db
 API = Actor.token("pipeline")
@@ -80,7 +81,7 @@ def test_one_failed_reading_starts_the_count_again(issue, check):
 def test_a_paused_check_proves_nothing(issue, check):
     HealthCheck.objects.update(paused_at=NOON, latest_reading_at=NOON + HOUR)
     assert sweep(60, issue) == "RESOLVED"
-    assert proof_of(issue).why == "checkout is paused: nothing is measured."
+    assert proof_of(issue, now=NOON + HOUR).why == "checkout is paused: nothing is measured."
 
 
 def test_what_stays_down_after_its_resolution_is_reopened(issue, check):
@@ -99,7 +100,7 @@ def test_a_short_initial_period_shortens_the_proof(issue, check):
 def test_an_issue_without_a_measured_source_waits_for_a_maintainer():
     issue = IssueFactory(status="RESOLVED", resolved_at=NOON)
     assert sweep(600, issue) == "RESOLVED"
-    assert "Maintainer" in proof_of(issue).why
+    assert "Maintainer" in proof_of(issue, now=NOON + HOUR).why
 
 
 def test_it_tells_once_that_the_check_answers_again_and_leaves_the_issue_with_its_tier(check):
@@ -116,13 +117,16 @@ def test_it_tells_once_that_the_check_answers_again_and_leaves_the_issue_with_it
 
 
 def test_one_poison_issue_never_stops_the_others(issue, check, monkeypatch, caplog):
-    poison = IssueFactory(status="RESOLVED", resolved_at=NOON)
+    poison = Issue.objects.create(
+        project=issue.project, number=99, severity="MAJOR", fingerprint="x", status="RESOLVED", resolved_at=NOON
+    )
+    Occurrence.objects.create(issue=poison, source="OUTAGE", occurred_at=NOON)
     real = services.proof.proof_of
 
-    def proof(row):
+    def proof(row, **given):
         if row.pk == poison.pk:
             raise ValueError("bad row")
-        return real(row)
+        return real(row, **given)
 
     monkeypatch.setattr(services.proof, "proof_of", proof)
     read(check, 20)
@@ -141,3 +145,50 @@ def test_a_sweep_that_lost_the_race_changes_nothing(issue, check, monkeypatch):
     monkeypatch.setattr(services.proof, "locked", reopened_meanwhile)
     assert sweep(20, issue) == "IDENTIFIED"
     assert not issue.events.filter(text__startswith="Verified").exists()
+
+
+def slow_finding(check, period):
+    series = SeriesFactory(environment=check.environment, metric=None, health_check=check, aspect="response_time")
+    return make_finding(
+        period,
+        key=f"check:{check.pk}:response_time",
+        series=series,
+        facts={"before": 300.0, "after": 500.0},
+        sentence="checkout response time rose 300 → 500 ms.",
+    )
+
+
+def answer_in(check, ms, *, start, end):
+    series = check.series.get()
+    times = [NOON + minute * MINUTE for minute in range(start, end)]
+    store.append([series.pk] * len(times), times, [float(ms)] * len(times))
+
+
+def test_a_check_that_was_slow_must_be_fast_again(check):
+    period = watch(DeploymentFactory(environment=check.environment, finished_at=NOON - HOUR), opens_at=NOON - HOUR)
+    slow_finding(check, period)
+    services.open_issues(now=NOON)
+    issue = Issue.objects.get()
+    assert issue.title == "checkout response time rose 300 → 500 ms"
+    services.move_issue(issue_id=issue.pk, status="RESOLVED", resolution="Cached.", actor=API, now=NOON)
+    answer_in(check, 480, start=0, end=12)
+    read(check, 12)
+    assert sweep(12, issue) == "RESOLVED"
+    assert proof_of(issue, now=NOON + 12 * MINUTE).why == (
+        "checkout still answers in 480\u00a0ms, it was 300\u00a0ms before."
+    )
+    answer_in(check, 310, start=12, end=40)
+    read(check, 24)
+    assert sweep(24, issue) == "RESOLVED"
+    assert issue.proof_since == NOON + 24 * MINUTE
+    read(check, 34)
+    assert sweep(34, issue) == "VERIFIED"
+
+
+def test_silence_is_not_taken_for_speed(check):
+    period = watch(DeploymentFactory(environment=check.environment, finished_at=NOON - HOUR), opens_at=NOON - HOUR)
+    slow_finding(check, period)
+    services.open_issues(now=NOON)
+    issue = Issue.objects.get()
+    issue = services.move_issue(issue_id=issue.pk, status="RESOLVED", resolution="Cached.", actor=API, now=NOON)
+    assert proof_of(issue, now=NOON + HOUR).why == "checkout has not been read since."

@@ -6,7 +6,7 @@ from django.db import connection
 from issues import services
 from issues.models import Issue, IssueEvent, Occurrence
 from issues.services import Actor
-from tests.factories import DeploymentFactory, EnvironmentFactory, ProjectFactory
+from tests.factories import DeploymentFactory, EnvironmentFactory, ProjectFactory, SeriesFactory
 from tests.issues.builders import HOUR, MINUTE, NOON, make_check, make_finding, make_outage, watch
 
 pytestmark = pytest.mark.django_db
@@ -45,6 +45,23 @@ def test_an_outage_and_the_finding_of_the_same_check_are_one_issue():
     issue = Issue.objects.get()
     assert issue.occurrences.count() == 2
     assert [event.kind for event in issue.events.all()] == ["OPENED", "SEEN_AGAIN"]
+
+
+def test_the_response_time_of_a_check_belongs_to_the_issue_of_the_check():
+    deployment = DeploymentFactory(finished_at=NOON)
+    check = make_check(deployment.environment)
+    series = SeriesFactory(environment=deployment.environment, metric=None, health_check=check, aspect="response_time")
+    period = watch(deployment)
+    make_finding(period, check=check)
+    make_finding(period, key=f"check:{check.pk}:response_time", series=series)
+    make_finding(period, key="metric:orders")
+    assert sweep() == 3
+    assert sorted(issue.occurrences.count() for issue in Issue.objects.all()) == [1, 2]
+
+
+def test_a_muted_finding_opens_nothing():
+    make_finding(facts={"is_muted": True})
+    assert sweep() == 0
 
 
 def test_only_regressions_of_final_verdicts_count():

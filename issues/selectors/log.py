@@ -1,19 +1,15 @@
-"""Reads of the issue log: which deployment was live, what proves a resolution, which issues a filter means."""
+"""Reads of the issue log: which deployment was live when, which issues a filter means."""
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from django.db.models import Count, Max, Q
+from django.db.models import Count, Q
 
 from deployments.models import Deployment, DeploymentStatus, Environment, Project
 from issues.models import Issue, IssueQuerySet, Severity
-from monitoring.models import CheckState, Failure, HealthCheck, Outage
 
-#: How long all sources must be clean before a resolution counts as proven.
-PROOF = timedelta(minutes=10)
 #: A deployment whose start nobody reported is taken to have begun this long before its end.
 UNKNOWN_START = timedelta(minutes=5)
 #: A pipeline that has run for longer is stuck, not the cause.
@@ -47,81 +43,6 @@ def find_issue(issues: IssueQuerySet, key: str) -> Issue | None:
         prefix, number = matched.groups()
         return issues.filter(project__issue_prefix__iexact=prefix, number=int(number)).first()
     return issues.filter(pk=int(key)).first() if key.isascii() and key.isdigit() and len(key) < 18 else None
-
-
-@dataclass(frozen=True)
-class Proof:
-    """What the measurements say of a resolution.
-
-    `since` is when all sources became clean, None while one is not or none can tell (`why` says which); `needed` is how
-    long they must stay clean, `measured_at` the latest reading that every source has.
-    """
-
-    needed: timedelta
-    since: datetime | None
-    measured_at: datetime | None
-    why: str
-    breach_at: datetime | None = None
-    is_down: bool = False
-
-    @property
-    def due_at(self) -> datetime | None:
-        """When the issue becomes verified if nothing breaks it."""
-        return self.since + self.needed if self.since else None
-
-    @property
-    def is_complete(self) -> bool:
-        """True when every source was read clean at the end of the proof time or later."""
-        return bool(self.due_at and self.measured_at and self.measured_at >= self.due_at)
-
-
-def proof_time(issue: Issue) -> timedelta:
-    """Return how long the sources of `issue` must be clean: ten minutes, or the initial period if that is shorter."""
-    policy = getattr(issue.environment, "policy", None) if issue.environment else None
-    return min(PROOF, timedelta(seconds=policy.initial_seconds)) if policy else PROOF
-
-
-def checks_of(issue: Issue) -> list[HealthCheck]:
-    """Return the checks whose outages or findings are sightings of `issue`."""
-    seen = Q(outages__occurrence__issue=issue) | Q(pk__in=issue.occurrences.values("finding__health_check"))
-    return list(HealthCheck.objects.filter(seen).distinct().order_by("name"))
-
-
-def proof_of(issue: Issue) -> Proof:
-    """Return what the measurements say of a resolved issue; checks can tell, metrics and people cannot yet."""
-    needed, checks = proof_time(issue), checks_of(issue)
-    if not checks or issue.resolved_at is None:
-        why = "Nothing that is polled shows it: a Maintainer verifies it and says why."
-        return Proof(needed, None, None, why)
-    if obstacle := _obstacle(checks):
-        return Proof(needed, None, None, obstacle, is_down=any(c.state == CheckState.DOWN for c in checks))
-    began_at = max([issue.resolved_at, *(c.state_since for c in checks if c.state_since)])
-    breach_at = _latest_breach(checks, after=began_at)
-    measured_at = min(check.latest_reading_at for check in checks if check.latest_reading_at)
-    return Proof(needed, breach_at or began_at, measured_at, "", breach_at=breach_at)
-
-
-def _obstacle(checks: Sequence[HealthCheck]) -> str:
-    """Return why nothing can be proven at the moment, or nothing."""
-    for check in checks:
-        if check.paused_at is not None:
-            return f"{check.name} is paused: nothing is measured."
-        if check.state == CheckState.DOWN:
-            return f"{check.name} is still down."
-        if check.state != CheckState.UP or check.latest_reading_at is None:
-            return f"{check.name} has not been read yet."
-    return ""
-
-
-def _latest_breach(checks: Sequence[HealthCheck], *, after: datetime) -> datetime | None:
-    ids = [check.pk for check in checks]
-    failed = Failure.objects.filter(health_check__in=ids, scheduled_at__gt=after)
-    ended = Outage.objects.filter(health_check__in=ids, ended_at__gt=after)
-    times = [
-        failed.aggregate(at=Max("scheduled_at"))["at"],
-        ended.aggregate(at=Max("ended_at"))["at"],
-    ]
-    return max((at for at in times if at), default=None)
 
 
 @dataclass(frozen=True)
