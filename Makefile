@@ -32,7 +32,7 @@ test: .venv/.test ## all tests, or some: make test ARGS="tests/issues -k opens"
 lint: .venv/.lint ## style, types, imports, migrations, settings
 	@$(PYTHON) -m ruff check
 	@$(PYTHON) -m ruff format --check
-	@$(PYTHON) -m mypy
+	@$(PRODUCTION) $(PYTHON) -m mypy
 	@.venv/bin/lint-imports
 	@$(PRODUCTION) $(PYTHON) -W "ignore:Got an error checking" manage.py makemigrations --check --dry-run
 	@$(PRODUCTION) $(PYTHON) manage.py check --deploy --fail-level WARNING
