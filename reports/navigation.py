@@ -34,7 +34,7 @@ PAGES = (
     Page("deployments", "Deployments", "rocket", ("deployments", "deployment", "lesson_add")),
     Page("issues", "Issues", "alert-circle", ("issues", "issue")),
     Page("checks", "Checks", "heartbeat", ("checks", "check")),
-    Page("support", "Support", "lifebuoy", ("support", "guide")),
+    Page("support", "Support", "lifebuoy", ("support", "guides", "guide")),
     Page("reports", "Reports", "file-text", ("summaries", "summary")),
 )
 FOOT = (Page("settings", "Settings", "settings", ("settings", "tokens")),)
