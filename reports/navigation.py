@@ -37,7 +37,7 @@ PAGES = (
     Page("support", "Support", "lifebuoy", ("support", "guides", "guide")),
     Page("reports", "Reports", "file-text", ("summaries", "summary")),
 )
-FOOT = (Page("settings", "Settings", "settings", ("settings", "tokens")),)
+FOOT = (Page("settings", "Settings", "settings", ("settings", "tokens", "channel")),)
 
 
 def navigation(request: HttpRequest) -> Navigation:
