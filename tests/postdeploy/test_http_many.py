@@ -32,7 +32,7 @@ def test_no_requests_give_no_outcomes():
 
 
 def test_slow_ones_do_not_hold_up_the_others(target):
-    target.set("/slow", delay=0.5)
+    target.set("/slow", delay=1.0)
     ended = []
     requests = [Request(f"{target.url}/slow")] * 20 + [Request(target.url)] * 20
     began_at = time.monotonic()

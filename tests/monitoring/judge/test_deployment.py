@@ -160,6 +160,15 @@ def test_an_early_look_asks_for_more():
     assert judge(doubtful, look=LAST).result is Result.DEGRADED
 
 
+def test_a_look_without_a_budget_sees_only_what_needs_no_statistics():
+    unplanned = LookPlan(number=1, count=4, budget=0.0)
+    assert judge(finding("p95", REGRESSED, chance=1e-9), look=unplanned).result is None
+    broken = finding("errors", REGRESSED, is_hard_limit_broken=True, chance=1e-9)
+    assert judge(broken, look=unplanned).result is Result.FAILED
+    down = finding("api", REGRESSED, is_check=True, is_critical=True, reasons=(Reason.DOWN,), chance=0.0)
+    assert judge(down, look=unplanned).result is Result.FAILED
+
+
 def test_a_superseded_period_can_be_closed_before_its_last_look():
     said = judge_deployment(well(2), window=window(looked_after=20), look=EARLY, is_last_look=True)
     assert (said.result, said.is_final, said.next_look_seconds) == (Result.HEALTHY, True, None)
