@@ -1,9 +1,9 @@
 """When a period is looked at, and how sure an early look has to be.
 
-One threshold at every look would cry wolf more often the more one looks. So the budget of false alarms is stated for the
-whole period and spent look by look, in proportion to the time that has passed since the look before (Bonferroni over
-looks; the looks share data, so less than the budget is really spent). A look beyond the planned ones spends a ``budget``
-of 0: then only what needs no statistics counts, a check that is down or a hard limit that is broken.
+One threshold at every look would cry wolf more often the more one looks. So the budget of false alarms is stated for
+the whole period and spent look by look, in proportion to the time that has passed since the look before (Bonferroni
+over looks; the looks share data, so less than the budget is really spent). A look beyond the planned ones spends a
+``budget`` of 0: then only what needs no statistics counts, a check that is down or a hard limit that is broken.
 """
 
 from collections.abc import Sequence
