@@ -16,7 +16,7 @@ else:
     ProjectModelForm = EnvironmentModelForm = forms.ModelForm
 
 PROJECT_LABELS = {"issue_prefix": "Issue prefix"}
-EXPIRIES = (("30", "30 days"), ("90", "90 days"), ("365", "1 year"), ("", "Never"))
+EXPIRIES = (("30", "30 days"), ("90", "90 days"), ("365", "1 year"), ("never", "Never"))
 
 
 class ProjectForm(ProjectModelForm):
@@ -109,14 +109,14 @@ class TokenForm(forms.Form):
 
     name = forms.CharField(max_length=80, help_text="Where it will be used, such as GitHub Actions.")
     scopes = forms.MultipleChoiceField(
-        choices=Scope.choices,
+        choices=[(value, f"{label} ({value})") for value, label in Scope.choices],
         widget=forms.CheckboxSelectMultiple,
         label="What it may do",
         initial=[Scope.DEPLOYMENTS_WRITE, Scope.DEPLOYMENTS_READ],
     )
-    expires = forms.ChoiceField(choices=EXPIRIES, required=False, initial="365", label="Expires after")
+    expires = forms.ChoiceField(choices=EXPIRIES, initial="365", label="Expires after")
 
     def expires_in(self) -> timedelta | None:
         """Return the time it will be usable; None for ever."""
         days = self.cleaned_data["expires"]
-        return timedelta(days=int(days)) if days else None
+        return None if days == "never" else timedelta(days=int(days))

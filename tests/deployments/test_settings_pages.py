@@ -272,7 +272,7 @@ def test_a_token_that_cannot_be_made_says_why(owner, given, field):
 
 
 def test_a_token_may_never_expire(owner):
-    make(owner, expires="")
+    make(owner, expires="never")
     assert ApiToken.objects.get().expires_at is None
 
 
