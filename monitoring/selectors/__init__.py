@@ -13,6 +13,7 @@ from monitoring.selectors.checks import (
     checks_page,
     state_of,
 )
+from monitoring.selectors.coverage import NotWatched, not_watched, not_watched_in, push_line, report_line
 from monitoring.selectors.readiness import POLL_LATE_SECONDS, oldest_due_check
 from monitoring.selectors.watch import (
     PlannedWatch,
@@ -21,6 +22,7 @@ from monitoring.selectors.watch import (
     planned_watches,
     watch_states,
 )
+from monitoring.watch import Period, WatchState
 
 __all__ = [
     "POLL_LATE_SECONDS",
@@ -30,15 +32,22 @@ __all__ = [
     "CheckRow",
     "CheckStory",
     "ChecksPage",
+    "NotWatched",
+    "Period",
     "PlannedWatch",
+    "WatchState",
     "check_rows",
     "check_story",
     "checks_for_api",
     "checks_page",
     "findings_of",
     "findings_of_verdict",
+    "not_watched",
+    "not_watched_in",
     "oldest_due_check",
     "planned_watches",
+    "push_line",
+    "report_line",
     "state_of",
     "watch_states",
 ]

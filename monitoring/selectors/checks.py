@@ -147,12 +147,17 @@ def check_rows(checks: Sequence[HealthCheck], *, now: datetime, with_titles: boo
                 beats=beats,
                 marks=_beat_marks(beats, (row for row in deployments if row.environment_id == check.environment_id)),
                 label=_label(check, beats),
-                latest_ms=float(response.values[-1]) if _is_current(up, response) else None,
+                latest_ms=_readable(float(response.values[-1])) if _is_current(up, response) else None,
                 availability=_availability(check, down[check.pk], now),
                 pace_seconds=min(check.interval_seconds, paces.get(check.environment_id, check.interval_seconds)),
             )
         )
     return rows
+
+
+def _readable(ms: float) -> float:
+    """Whole milliseconds from ten on."""
+    return round(ms) if ms >= 10 else round(ms, 1)
 
 
 def _is_current(up: Samples, response: Samples) -> bool:
@@ -217,7 +222,7 @@ def _beat(at: float, is_up: bool, response_ms: float | None, scale: float) -> Be
 
 def _missing(before: float, after: float, interval: int) -> list[Beat]:
     """A bar for each slot between two readings in which none was taken; one late reading is not missing."""
-    count = int((after - before) // interval) - 1
+    count = int((after - before + 1e-3) // interval) - 1
     if count < 2:
         return []
     first = max(count - BEATS, 0)

@@ -75,6 +75,11 @@ def resume_check(*, check: HealthCheck, now: datetime) -> bool:
     return move(paused, paused_at=None, next_poll_at=now)
 
 
+def read_soon(*, check: HealthCheck, now: datetime) -> bool:
+    """Let `check` be read at the next tick. False while it is paused."""
+    return move(HealthCheck.objects.active().filter(pk=check.pk), next_poll_at=now)
+
+
 def delete_check(*, check: HealthCheck) -> None:
     """Delete `check` with its readings and outages; findings about it stay, with its name."""
     with transaction.atomic():

@@ -1,0 +1,465 @@
+"""Pages: the list of checks, one check, its form, and how environments are watched."""
+
+import re
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from deployments.models import Role
+from monitoring import store
+from monitoring.models import HealthCheck, MonitoringPolicy
+from monitoring.selectors import check_story
+from tests.factories import (
+    DeploymentFactory,
+    EnvironmentFactory,
+    HealthCheckFactory,
+    MembershipFactory,
+    OutageFactory,
+    SeriesFactory,
+)
+from tests.targets import Target
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def environment():
+    return EnvironmentFactory()
+
+
+@pytest.fixture
+def person(environment):
+    """A maintainer of the project."""
+    return somebody(environment, Role.MAINTAINER)
+
+
+def somebody(environment, role):
+    client = Client()
+    client.force_login(MembershipFactory(project=environment.project, role=role).user)
+    return client
+
+
+def url(environment, rest="checks/"):
+    return f"/p/{environment.project.slug}/{rest}"
+
+
+def read(check, values, *, step=60, until=None):
+    """Store readings of a check: response times, None for a failed one, ending now."""
+    until = until or timezone.now()
+    times = [until - timedelta(seconds=step * (len(values) - 1 - n)) for n in range(len(values))]
+    up = SeriesFactory(environment=check.environment, metric=None, health_check=check, aspect="up").pk
+    timed = SeriesFactory(environment=check.environment, metric=None, health_check=check, aspect="response_time").pk
+    store.append([up] * len(values), times, [float(value is not None) for value in values])
+    good = [(at, value) for at, value in zip(times, values, strict=True) if value is not None]
+    store.append([timed] * len(good), [at for at, _ in good], [value for _, value in good])
+    HealthCheck.objects.filter(pk=check.pk).update(latest_reading_at=until)
+    return times
+
+
+def text_of(response):
+    return " ".join(re.sub(r"<[^>]+>", " ", response.content.decode()).split())
+
+
+# --- the list ---------------------------------------------------------------------------------------------------------
+
+
+def test_the_list_says_in_one_sentence_how_the_checks_are(person, environment):
+    for name, state in (("A", "UP"), ("B", "UP"), ("C", "DOWN"), ("D", "UNKNOWN")):
+        HealthCheckFactory(environment=environment, name=name, state=state)
+    HealthCheckFactory(environment=environment, name="E", paused_at=timezone.now())
+    page = text_of(person.get(url(environment)))
+    assert "2 of 5 checks are up, 1 is down, 1 is not known yet, 1 is paused" in page
+
+
+def test_checks_are_grouped_by_environment_with_their_latest_reading(person, environment):
+    check = HealthCheckFactory(environment=environment, name="Checkout API", state="UP", state_since=timezone.now())
+    HealthCheckFactory(environment=EnvironmentFactory(project=environment.project, name="staging"), name="Search")
+    read(check, [80.4, 84.2])
+    page = text_of(person.get(url(environment)))
+    assert "84 ms" in page
+    assert page.index("production") < page.index("Checkout API") < page.index("Search")
+
+
+def test_the_filter_stands_in_the_address(person, environment):
+    HealthCheckFactory(environment=environment, name="Checkout API", state="UP")
+    HealthCheckFactory(environment=environment, name="Search", state="DOWN")
+    staging = EnvironmentFactory(project=environment.project, name="staging")
+    HealthCheckFactory(environment=staging, name="Mail", state="DOWN")
+
+    def shown(query):
+        table = person.get(url(environment), query).content.decode().partition("<table")[2]
+        return {name for name in ("Checkout API", "Search", "Mail") if name in table.partition("</table>")[0]}
+
+    assert shown({}) == {"Checkout API", "Search", "Mail"}
+    assert shown({"state": "down"}) == {"Search", "Mail"}
+    assert shown({"state": "down", "environment": "staging"}) == {"Mail"}
+    assert shown({"q": "checkout api"}) == {"Checkout API"}
+    assert shown({"state": "nonsense"}) == {"Checkout API", "Search", "Mail"}
+    assert shown({"q": "nothing of that name"}) == set()
+
+
+def test_every_count_has_as_many_rows_behind_it(person, environment):
+    for n, state in enumerate(("UP", "UP", "DOWN")):
+        HealthCheckFactory(environment=environment, name=f"Check number {n}", state=state)
+    page = person.get(url(environment)).content.decode()
+    for state, count in re.findall(r'id="state-(\w+)" href="[^"]*"[^>]*>\w+ <b>(\d+)</b>', page):
+        query = {} if state == "all" else {"state": state}
+        rows = person.get(url(environment), query).content.decode().count('<tr id="check-')
+        assert rows == int(count), state
+
+
+def test_an_empty_list_says_what_will_be_here(person, environment):
+    page = text_of(person.get(url(environment)))
+    assert "each will be a line here" in page
+    assert "Add the first check" in page
+    assert "Add the first check" not in text_of(somebody(environment, Role.VIEWER).get(url(environment)))
+
+
+def test_what_is_not_watched_stands_below_the_list(person, environment):
+    page = text_of(person.get(url(environment)))
+    assert "Not watched counts as unknown, never as healthy" in page
+    assert "Memory usage" in page
+    assert "/api/v1/metrics" in page
+
+
+def test_a_poll_gets_the_live_part_alone_and_304_when_nothing_changed(person, environment):
+    HealthCheckFactory(environment=environment, state="UP")
+    headers = {"HX-Request": "true", "HX-Target": "checks-list"}
+    first = person.get(url(environment), headers=headers)
+    assert first.content.decode().strip().startswith('<div id="checks-list"')
+    again = person.get(url(environment), headers={**headers, "If-None-Match": first["ETag"]})
+    assert again.status_code == 304
+    HealthCheck.objects.update(state="DOWN")
+    assert person.get(url(environment), headers={**headers, "If-None-Match": first["ETag"]}).status_code == 200
+
+
+def test_the_list_takes_as_many_queries_for_many_checks_as_for_few(person, environment):
+    counts = []
+    for size in (2, 12):
+        for _ in range(size):
+            check = HealthCheckFactory(environment=environment)
+            read(check, [80.0] * 3)
+            OutageFactory(health_check=check, ended_at=timezone.now())
+        DeploymentFactory(environment=environment)
+        person.get(url(environment))
+        with CaptureQueriesContext(connection) as queries:
+            person.get(url(environment))
+        counts.append(len(queries))
+    assert counts[0] == counts[1]
+
+
+# --- readings as bars -------------------------------------------------------------------------------------------------
+
+
+def beats(check, now=None):
+    return check_story(check, now=now or timezone.now()).row.beats
+
+
+def again(check):
+    return HealthCheck.objects.select_related("environment__project").get(pk=check.pk)
+
+
+def test_a_heartbeat_shows_good_failed_and_slow_readings(environment):
+    check = HealthCheckFactory(environment=environment, interval_seconds=60)
+    times = read(check, [80.0, None, 80.0, None])
+    slow = SeriesFactory._meta.model.objects.get(health_check=check, aspect="response_time")
+    store.append([slow.pk], [times[-1]], [5000.0])  # answered, but over the limit
+    assert [beat["state"] for beat in beats(again(check))] == ["up", "down", "up", "slow"]
+
+
+def test_slots_in_which_nobody_read_are_bars_of_their_own(environment):
+    check = HealthCheckFactory(environment=environment, interval_seconds=60)
+    now = timezone.now()
+    read(check, [80.0, 80.0], until=now - timedelta(minutes=10))
+    found = [beat["state"] for beat in beats(again(check), now)]
+    assert found[:2] == ["up", "up"]
+    assert set(found[2:]) == {"none"}
+    assert len(found[2:]) == 9
+
+
+def test_never_more_than_ninety_bars(environment):
+    check = HealthCheckFactory(environment=environment, interval_seconds=60)
+    read(check, [80.0] * 200)
+    assert len(beats(again(check))) == 90
+
+
+def test_a_deployment_marks_the_bar_that_follows_it(environment):
+    check = HealthCheckFactory(environment=environment, interval_seconds=60)
+    times = read(check, [80.0] * 10)
+    DeploymentFactory(environment=environment, finished_at=times[4] - timedelta(seconds=20))
+    assert check_story(again(check), now=timezone.now()).row.marks == [4]
+
+
+def test_availability_is_one_hundred_only_if_nothing_was_missing(environment):
+    now = timezone.now()
+    check = HealthCheckFactory(environment=environment, created_at=now - timedelta(days=10))
+    read(check, [80.0])
+    assert check_story(again(check), now=now).row.availability == "100\u00a0%"
+    OutageFactory(health_check=check, began_at=now - timedelta(days=2), ended_at=now - timedelta(days=1))
+    assert check_story(again(check), now=now).row.availability == "90\u00a0%"
+    OutageFactory(health_check=check, began_at=now - timedelta(seconds=50), ended_at=now)
+    assert check_story(again(check), now=now).row.availability == "89.99\u00a0%"
+
+
+# --- one check --------------------------------------------------------------------------------------------------------
+
+
+def test_a_checks_page_tells_its_story(person, environment):
+    check = HealthCheckFactory(
+        environment=environment,
+        name="Checkout API",
+        state="DOWN",
+        state_since=timezone.now() - timedelta(minutes=5),
+        latest_detail="HTTP 503, expected 200–299",
+        json_path="status",
+        json_value="up",
+    )
+    read(check, [80.0] * 30 + [None])
+    deployment = DeploymentFactory(
+        environment=environment, finished_at=timezone.now() - timedelta(minutes=9), version="v7"
+    )
+    OutageFactory(health_check=check, began_at=timezone.now() - timedelta(minutes=5))
+    check.failures.create(
+        scheduled_at=timezone.now(),
+        kind="STATUS",
+        detail="HTTP 503, expected 200–299",
+        excerpt="<script>alert(1)</script>",
+    )
+    response = person.get(url(environment, f"checks/{check.pk}/"))
+    page = text_of(response)
+    assert "Down" in page
+    assert "still lasts, 5 min" in page
+    assert "v7 , 4 min after it" in page
+    assert f"/deployments/{deployment.pk}/" in response.content.decode()
+    assert "<script>alert(1)" not in response.content.decode()
+    assert "&lt;script&gt;alert(1)" in response.content.decode()
+    assert 'data-chart="response-time"' in response.content.decode()
+
+
+def test_a_new_check_shows_empty_places_and_no_error(person, environment):
+    check = HealthCheckFactory(environment=environment)
+    page = text_of(person.get(url(environment, f"checks/{check.pk}/")))
+    assert "No answer in the last 3h." in page
+    assert "No reading has failed." in page
+
+
+def test_the_chart_has_gaps_marks_and_the_limit(environment):
+    check = HealthCheckFactory(environment=environment, max_response_ms=500)
+    now = timezone.now()
+    read(check, [80.0] * 20, until=now - timedelta(minutes=30))
+    timed = SeriesFactory._meta.model.objects.get(health_check=check, aspect="response_time").pk
+    store.append([timed] * 20, [now - timedelta(minutes=n) for n in range(20)], [90.0] * 20)
+    DeploymentFactory(environment=environment, finished_at=now - timedelta(minutes=25), version="v8")
+    story = check_story(again(check), now=now)
+    assert story.chart["values"].count(None) == 1
+    assert [mark["label"] for mark in story.chart["marks"]] == ["v8"]
+    assert story.chart["limit"] == {"value": 500.0, "label": "limit 500 ms"}
+    assert [(part.label, part.count, part.median) for part in story.stretches] == [
+        ("before v8", 20, 80.0),
+        ("since v8", 20, 90.0),
+    ]
+
+
+def test_a_long_chart_is_thinned(environment):
+    check = HealthCheckFactory(environment=environment)
+    read(check, [80.0 + n % 7 for n in range(5000)], step=15)
+    story = check_story(again(check), now=timezone.now(), over=timedelta(days=1))
+    assert len(story.chart["times"]) <= 410
+
+
+@pytest.mark.parametrize("over", ["24h", "7d", "nonsense"])
+def test_the_range_of_the_chart_stands_in_the_address(person, environment, over):
+    check = HealthCheckFactory(environment=environment)
+    assert person.get(url(environment, f"checks/{check.pk}/"), {"over": over}).status_code == 200
+
+
+def test_another_projects_check_is_404(person, environment):
+    foreign = HealthCheckFactory()
+    for rest in ("", "edit/"):
+        assert person.get(url(environment, f"checks/{foreign.pk}/{rest}")).status_code == 404
+    for rest in ("pause/", "resume/", "delete/", "read/"):
+        assert person.post(url(environment, f"checks/{foreign.pk}/{rest}")).status_code == 404
+    assert HealthCheck.objects.filter(pk=foreign.pk, paused_at=None).exists()
+
+
+def test_header_values_are_shown_to_nobody(person, environment):
+    check = HealthCheckFactory(environment=environment, headers={"Authorization": "Bearer s3cret"})
+    for rest in (f"checks/{check.pk}/", f"checks/{check.pk}/edit/", "checks/"):
+        assert "s3cret" not in person.get(url(environment, rest)).content.decode()
+
+
+# --- pause, resume, read, delete --------------------------------------------------------------------------------------
+
+
+def test_a_responder_pauses_and_resumes_but_does_not_edit(environment):
+    responder = somebody(environment, Role.RESPONDER)
+    check = HealthCheckFactory(environment=environment)
+    page = url(environment, f"checks/{check.pk}/")
+    assert responder.post(page + "pause/").status_code == 302
+    assert again(check).is_paused
+    assert "Resume" in text_of(responder.get(page))
+    assert responder.post(page + "resume/").status_code == 302
+    assert not again(check).is_paused
+    assert responder.post(page + "read/").status_code == 302
+    assert responder.get(page + "edit/").status_code == 403
+    assert responder.post(page + "delete/").status_code == 403
+
+
+def test_a_viewer_changes_nothing(environment):
+    viewer = somebody(environment, Role.VIEWER)
+    check = HealthCheckFactory(environment=environment)
+    page = url(environment, f"checks/{check.pk}/")
+    for rest in ("pause/", "resume/", "read/", "delete/"):
+        assert viewer.post(page + rest).status_code == 403
+    assert "Pause" not in text_of(viewer.get(page))
+
+
+def test_a_maintainer_deletes_a_check(person, environment):
+    check = HealthCheckFactory(environment=environment)
+    assert person.post(url(environment, f"checks/{check.pk}/delete/")).status_code == 302
+    assert not HealthCheck.objects.exists()
+
+
+# --- the form ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def target(settings):
+    settings.PROBE_NETWORKS = ("127.0.0.0/8",)
+    with Target() as running:
+        yield running
+
+
+def values(environment, **changes):
+    return {
+        "name": "Front page",
+        "environment": environment.pk,
+        "url": "https://shop.example/healthz",
+        "method": "GET",
+        "expected_status": "200-299",
+        "timeout_ms": "5000",
+        "interval_seconds": "60 s",
+        "failure_threshold": "3",
+        "is_critical": "on",
+    } | changes
+
+
+def test_a_check_is_added(person, environment):
+    response = person.post(
+        url(environment, "checks/new/"), values(environment, headers="X-Key: abc", interval_seconds="2 min")
+    )
+    check = HealthCheck.objects.get()
+    assert response["Location"] == url(environment, f"checks/{check.pk}/")
+    assert (check.name, check.interval_seconds, check.headers) == ("Front page", 120, {"X-Key": "abc"})
+
+
+def test_the_form_comes_with_the_chosen_environment(person, environment):
+    staging = EnvironmentFactory(project=environment.project, name="staging")
+    page = person.get(url(environment, "checks/new/"), {"environment": staging.pk}).content.decode()
+    assert f'<option value="{staging.pk}" selected>' in page
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"url": "http://127.0.0.1/"}, "with the setting PROBE_NETWORKS."),
+        ({"url": "shop.example"}, "http"),
+        ({"expected_status": "2oo"}, "is not a status code"),
+        ({"json_value": "up"}, "Say where in the JSON body the value is"),
+        ({"interval_seconds": "soon"}, "Write a duration with its unit"),
+        ({"headers": "no colon here"}, "write Name: value, one in a line"),
+        ({"headers": "Authorization: ••••••"}, "nothing is stored under this name"),
+        ({"headers": "Content-Length: 5"}, "is set by Postdeploy itself"),
+        ({"timeout_ms": "0"}, "100"),
+        ({"name": ""}, "This field is required."),
+    ],
+)
+def test_a_fault_is_told_beside_its_field_and_what_was_typed_stays(person, environment, change, sentence):
+    response = person.post(url(environment, "checks/new/"), values(environment, component="typed before", **change))
+    assert response.status_code == 400
+    assert sentence in response.content.decode()
+    assert "typed before" in response.content.decode()
+    assert not HealthCheck.objects.exists()
+
+
+def test_a_name_that_is_taken_is_told(person, environment):
+    HealthCheckFactory(environment=environment, name="Front page")
+    response = person.post(url(environment, "checks/new/"), values(environment))
+    assert response.status_code == 400
+    assert "already" in text_of(response)
+
+
+def test_another_projects_environment_cannot_be_chosen(person, environment):
+    response = person.post(url(environment, "checks/new/"), values(EnvironmentFactory()))
+    assert response.status_code == 400
+    assert not HealthCheck.objects.exists()
+
+
+def test_a_check_is_edited_and_a_masked_header_keeps_its_value(person, environment):
+    check = HealthCheckFactory(environment=environment, headers={"Authorization": "Bearer s3cret", "X-Old": "1"})
+    page = url(environment, f"checks/{check.pk}/edit/")
+    assert "Authorization: ••••••" in person.get(page).content.decode()
+    person.post(page, values(environment, name="Renamed", headers="Authorization: ••••••\nX-New: 2"))
+    check = again(check)
+    assert check.name == "Renamed"
+    assert check.headers == {"Authorization": "Bearer s3cret", "X-New": "2"}
+
+
+def test_trying_shows_what_came_back_and_stores_nothing(person, environment, target):
+    target.set(status=503, json={"status": "down"})
+    tried = values(environment, url=target.url + "/", json_path="status", json_value="up", **{"try": "1"})
+    response = person.post(url(environment, "checks/new/"), tried)
+    page = text_of(response)
+    assert response.status_code == 200
+    assert "It would have failed" in page
+    assert "HTTP 503, expected 200–299" in page
+    assert "Status : HTTP 503, expected 200–299" in page
+    assert "Value in the JSON body : status is &quot;down&quot;, expected up" in page
+    assert "Total" in page
+    assert 'value="Front page"' in response.content.decode()
+    assert not HealthCheck.objects.exists()
+
+
+def test_trying_something_that_does_not_answer_says_why(person, environment, target):
+    target.close()
+    page = text_of(person.post(url(environment, "checks/new/"), values(environment, url=target.url, **{"try": "1"})))
+    assert "No answer the connection was refused" in page
+
+
+# --- settings ---------------------------------------------------------------------------------------------------------
+
+
+def test_policies_are_edited_as_people_write_durations(person, environment):
+    page = url(environment, "settings/watching/")
+    assert "1 h" in person.get(page).content.decode()
+    prefix = f"environment-{environment.pk}-"
+    typed = {
+        "initial_seconds": "45 min",
+        "initial_interval_seconds": "10 s",
+        "extended_seconds": "3 d",
+        "extended_interval_seconds": "1 min",
+        "settle_seconds": "90 s",
+        "baseline_seconds": "14 d",
+    }
+    response = person.post(page, {prefix + name: value for name, value in typed.items()})
+    assert response.status_code == 302
+    policy = MonitoringPolicy.objects.get(environment=environment)
+    assert (policy.initial_seconds, policy.extended_seconds, policy.settle_seconds) == (2700, 259_200, 90)
+    wrong = person.post(page, {prefix + name: value for name, value in (typed | {"initial_seconds": "1 s"}).items()})
+    assert wrong.status_code == 400
+    assert "It must be between 10 s and 7 d." in wrong.content.decode()
+
+
+def test_settings_show_which_networks_may_be_reached(person, environment, settings):
+    page = url(environment, "settings/watching/")
+    assert "The public internet only" in text_of(person.get(page))
+    settings.PROBE_NETWORKS = ("10.1.0.0/16",)
+    assert "10.1.0.0/16" in text_of(person.get(page))
+
+
+def test_a_responder_does_not_see_the_settings(environment):
+    assert somebody(environment, Role.RESPONDER).get(url(environment, "settings/watching/")).status_code == 403
