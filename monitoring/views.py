@@ -202,8 +202,8 @@ def settings_watching(request: HttpRequest, project: str) -> HttpResponse:
 
 
 def _policy_forms(request: HttpRequest, project: Project, data: QueryDict | None) -> list[PolicyForm]:
-    rows = _environments(request, project)
-    return [PolicyForm(services.ensure_policy(environment=row), data) for row in rows]
+    policies = selectors.policies_of(list(_environments(request, project)))
+    return [PolicyForm(policy, data) for policy in policies]
 
 
 def _save_policies(forms: list[PolicyForm]) -> bool:

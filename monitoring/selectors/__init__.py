@@ -20,6 +20,7 @@ from monitoring.selectors.watch import (
     findings_of,
     findings_of_verdict,
     planned_watches,
+    policies_of,
     watch_states,
 )
 from monitoring.watch import Period, WatchState
@@ -46,6 +47,7 @@ __all__ = [
     "not_watched_in",
     "oldest_due_check",
     "planned_watches",
+    "policies_of",
     "push_line",
     "report_line",
     "state_of",

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from django.db.models import QuerySet
 
-from deployments.models import Deployment
+from deployments.models import Deployment, Environment
 from monitoring.models import Finding, MonitoringPeriod, MonitoringPolicy, Verdict
 from monitoring.watch import LOOK_BACK, Period, Subject, WatchState, watch_state
 
@@ -102,6 +102,15 @@ def planned_watches(deployments: Iterable[Deployment]) -> dict[uuid.UUID, Planne
         for row in rows
         if row.finished_at
     }
+
+
+def policies_of(environments: Sequence[Environment]) -> list[MonitoringPolicy]:
+    """Return the policy of each environment, in their order and in one query; unsaved where there is none yet."""
+    known = {policy.environment_id: policy for policy in _policies({row.pk for row in environments})}
+    policies = [known.get(row.pk) or MonitoringPolicy.of_tier(row) for row in environments]
+    for policy, environment in zip(policies, environments, strict=True):
+        policy.environment = environment
+    return policies
 
 
 def _policies(environment_ids: set[int]) -> Iterable[MonitoringPolicy]:
