@@ -43,15 +43,20 @@ class DatabaseDown:
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
         """Answer 503 when the database is away; anything else goes on."""
-        if not isinstance(error, OperationalError | InterfaceError):
+        if not is_outage(error):
             return None
-        structlog.get_logger(__name__).error("database away", error=str(error))
-        return unavailable(request)
+        return unavailable(request, error)
 
 
-def unavailable(request: HttpRequest) -> HttpResponse:
+def is_outage(error: BaseException | None) -> bool:
+    """Tell whether an error means that the database is away, too busy, or has broken off a deadlock."""
+    return isinstance(error, OperationalError | InterfaceError)
+
+
+def unavailable(request: HttpRequest, error: BaseException) -> HttpResponse:
     """Return 503 in the caller's language: problem+json for the API, a page for people."""
-    detail = "The database cannot be reached just now. Nothing of this request was stored; try again in a few seconds."
+    structlog.get_logger(__name__).error("database away", error=str(error))
+    detail = "The database does not answer just now. Nothing of this request was stored; try again in a few seconds."
     if is_api(request):
         response: HttpResponse = problem_response(request, status=503, detail=detail)
     else:
@@ -69,6 +74,7 @@ class PrivatePages:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         """Answer the request, marking private pages."""
         response = self.get_response(request)
-        if getattr(request, "user", None) is not None and request.user.is_authenticated:
+        # A page that never asked who is there shows nothing private, and must not cost a query for the session.
+        if request.session.accessed and request.user.is_authenticated:
             response.headers.setdefault("Cache-Control", "no-store")
         return response

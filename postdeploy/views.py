@@ -1,14 +1,17 @@
 """Pages of the ground: health of the installation, and errors in the caller's language."""
 
+import sys
 from http import HTTPStatus
 from typing import Any
 
+from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.templatetags.static import static
 from django.views.decorators.http import require_safe
 
 from postdeploy import health
+from postdeploy.middleware import is_outage, unavailable
 from postdeploy.problems import is_api, problem_response
 
 
@@ -37,7 +40,9 @@ def favicon(request: HttpRequest) -> HttpResponse:
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """400."""
+    """400; 413 when there was too much of it."""
+    if isinstance(exception, RequestDataTooBig):
+        return _error(request, 413, "That was more than is accepted at once. Nothing was stored; send less.")
     return _error(request, 400, "The request could not be understood.")
 
 
@@ -52,7 +57,10 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """500: our fault; the request id finds it in the log."""
+    """500: our fault; the request id finds it in the log. 503 when the database went away outside of any view."""
+    error = sys.exc_info()[1]
+    if error is not None and is_outage(error):
+        return unavailable(request, error)
     return _error(request, 500, "Something went wrong on our side. The request id finds it in the log.")
 
 
