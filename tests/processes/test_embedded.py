@@ -13,8 +13,9 @@ from pathlib import Path
 import psycopg2
 import pytest
 import redis
+from django.core.exceptions import ImproperlyConfigured
 
-from postdeploy import embedded, identity, processes
+from postdeploy import embedded, env, identity, processes
 from postdeploy.processes import StartError
 from tests.waiting import until
 
@@ -276,6 +277,16 @@ def test_a_full_disk_at_a_later_start_is_explained(var):
         fill(var / "filler")
         with pytest.raises(StartError, match=r"disk .*is full"):
             embedded.start(var)
+
+
+def test_a_full_disk_leaves_no_empty_key(var, monkeypatch):
+    monkeypatch.delenv("SECRET_KEY", raising=False)
+    with small_disk(var, "64k"):
+        fill(var / "filler")
+        with pytest.raises(ImproperlyConfigured, match=r"disk .*is full"):
+            env.secret_key(var)
+        (var / "filler").unlink()
+        assert len(env.secret_key(var)) > 50
 
 
 def fill(path):
