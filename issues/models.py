@@ -115,6 +115,11 @@ class Issue(models.Model):
         """True until the issue is verified."""
         return self.status != IssueStatus.VERIFIED
 
+    @property
+    def is_unresolved(self) -> bool:
+        """True while somebody still has to act."""
+        return self.status in UNRESOLVED
+
 
 class OccurrenceSource(models.TextChoices):
     """Where a sighting came from."""
