@@ -90,6 +90,15 @@ class CheckForm(forms.Form):
         help_text="One in a line, such as Authorization: Bearer …. Values are stored encrypted and shown as ••••••.",
     )  # fmt: skip
 
+    GROUPS = (
+        ("What is asked", ("name", "environment", "url", "method", "headers", "component")),
+        (
+            "What a good answer is",
+            ("expected_status", "body_contains", "json_path", "json_value", "timeout_ms", "max_response_ms"),
+        ),
+        ("When, and what it means", ("interval_seconds", "failure_threshold", "is_critical")),
+    )
+
     def __init__(
         self,
         environments: QuerySet[Environment],
@@ -103,6 +112,10 @@ class CheckForm(forms.Form):
         field = self.fields["environment"]
         assert isinstance(field, forms.ModelChoiceField)
         field.queryset = environments
+
+    def groups(self) -> list[tuple[str, list[forms.BoundField]]]:
+        """Return the fields as the page shows them: under three titles."""
+        return [(title, [self[name] for name in names]) for title, names in self.GROUPS]
 
     def clean_headers(self) -> dict[str, str]:
         """Return the headers by name; a masked value keeps what was stored under its name."""

@@ -5,9 +5,11 @@ key is no longer in the rows and keeps nothing. So there is exactly one reading 
 """
 
 import logging
+import resource
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cache
 
 from django.conf import settings
 from django.db import connection, transaction
@@ -23,6 +25,7 @@ from postdeploy.lib.claims import claim
 logger = logging.getLogger(__name__)
 
 CONCURRENCY = 250
+MANY_FILES = 65_536
 #: How long a check rests whose evaluation raised.
 PARKED = timedelta(minutes=10)
 #: An endless outage needs no thousand copies of one error page.
@@ -45,7 +48,7 @@ class Batch:
 
 
 BATCHES = (
-    Batch(0, 5_000, limit=500, lease=timedelta(seconds=20)),
+    Batch(0, 5_000, limit=500, lease=timedelta(seconds=15)),
     Batch(5_000, 60_000, limit=250, lease=timedelta(seconds=90)),
 )
 
@@ -55,7 +58,17 @@ def poll_due(*, now: datetime) -> int:
 
     At most one batch of each speed: many ticks share a long queue.
     """
+    _allow_many_sockets()
     return sum(_poll(batch, now) for batch in BATCHES)
+
+
+@cache
+def _allow_many_sockets() -> None:
+    """Raise the limit of open files as far as the system lets us: 1024 is soon reached by connections that are kept."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MANY_FILES if hard == resource.RLIM_INFINITY else min(hard, MANY_FILES)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def http_check(check: HealthCheck) -> HttpCheck:

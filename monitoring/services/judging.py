@@ -4,6 +4,7 @@ import json
 import logging
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -85,7 +86,9 @@ def _judge(period: MonitoringPeriod, now: datetime) -> Verdict | None:
     is_last = is_over and period.status == PeriodStatus.OPEN
     is_planned = is_over or _looks_due(period, window.looked_at) > period.looks_taken
     if not is_planned:
-        glance = judge(gather(period, window=window, look=plan, is_last=False, conditions_only=True))
+        # no statistics at a glance: so many looks would raise more false alarms than the period may
+        no_budget = replace(plan, budget=0.0)
+        glance = judge(gather(period, window=window, look=no_budget, is_last=False, conditions_only=True))
         if glance.result not in BAD:
             return None
     evidence = gather(period, window=window, look=plan, is_last=is_last)

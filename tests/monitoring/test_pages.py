@@ -417,8 +417,8 @@ def test_trying_shows_what_came_back_and_stores_nothing(person, environment, tar
     assert response.status_code == 200
     assert "It would have failed" in page
     assert "HTTP 503, expected 200–299" in page
-    assert "Status : HTTP 503, expected 200–299" in page
-    assert "Value in the JSON body : status is &quot;down&quot;, expected up" in page
+    assert "Status HTTP 503, expected 200–299" in page
+    assert "Value in the JSON body status is &quot;down&quot;, expected up" in page
     assert "Total" in page
     assert 'value="Front page"' in response.content.decode()
     assert not HealthCheck.objects.exists()
