@@ -41,7 +41,8 @@ def bar_svg(*, tone: str, done: float, has_needle: bool, label: str) -> SafeStri
 
 
 def _track(tone: str, inner: str, label: str) -> SafeString:
-    return format_html('<svg class="track is-{}" role="img" aria-label="{}">{}</svg>', tone, label, SafeString(inner))
+    name = format_html('role="img" aria-label="{}"', label) if label else SafeString('aria-hidden="true"')
+    return format_html('<svg class="track is-{}" {}>{}</svg>', tone, name, SafeString(inner))
 
 
 def _segment(start: float, width: float, done: float) -> str:
