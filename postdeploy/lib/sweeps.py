@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable, Iterable
 from typing import TypeVar
 
-from django.db import InterfaceError, OperationalError
+from django.db import InterfaceError, OperationalError, connection
 
 logger = logging.getLogger(__name__)
 Row = TypeVar("Row")
@@ -19,8 +19,13 @@ def each(rows: Iterable[Row], work: Callable[[Row], bool], *, name: str) -> int:
     for row in rows:
         try:
             done += bool(work(row))
-        except (OperationalError, InterfaceError):
-            raise
-        except Exception:
+        except Exception as error:
+            if isinstance(error, OperationalError | InterfaceError) and not _is_connected():
+                raise
             logger.exception("%s: left for the next run: %r", name, row)
     return done
+
+
+def _is_connected() -> bool:
+    """Tell a lost database from one row's lock, deadlock or time-out."""
+    return connection.connection is not None and connection.is_usable()

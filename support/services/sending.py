@@ -13,6 +13,7 @@ from django.db.models.functions import Greatest, RowNumber
 
 from postdeploy.lib.claims import claim
 from postdeploy.lib.secrets import SecretUnreadable, unseal
+from postdeploy.lib.sweeps import each
 from support import routing, transports
 from support.models import (
     Notification,
@@ -60,7 +61,9 @@ def send_notifications(*, now: datetime) -> int:
             if not running:
                 return arrived
             done, _ = wait(running, return_when=FIRST_COMPLETED)
-            arrived += sum([_record(running.pop(future), future.result()) for future in done])
+            arrived += each(
+                done, lambda future: _record(running.pop(future), future.result()), name="send_notifications"
+            )
 
 
 def _claim(now: datetime, *, busy: Iterable[Notification]) -> list[Notification]:

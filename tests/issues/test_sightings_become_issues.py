@@ -1,11 +1,9 @@
-import threading
-
 import pytest
-from django.db import connection
 
 from issues import services
 from issues.models import Issue, IssueEvent, Occurrence
 from issues.services import Actor
+from tests.at_once import at_once
 from tests.factories import DeploymentFactory, EnvironmentFactory, ProjectFactory, SeriesFactory
 from tests.issues.builders import HOUR, MINUTE, NOON, make_check, make_finding, make_outage, watch
 
@@ -201,28 +199,10 @@ def test_numbers_run_per_project():
     assert [str(i.reference) for i in Issue.objects.order_by("pk")] == ["A-1", "A-2", "B-1", "B-2"]
 
 
-def in_threads(count, work):
-    barrier, errors = threading.Barrier(count), []
-
-    def run():
-        barrier.wait()
-        try:
-            work()
-        except Exception as error:
-            errors.append(error)
-        finally:
-            connection.close()
-
-    threads = [threading.Thread(target=run) for _ in range(count)]
-    [thread.start() for thread in threads]
-    [thread.join() for thread in threads]
-    assert errors == []
-
-
 @pytest.mark.django_db(transaction=True)
 def test_numbers_have_no_gap_and_no_double_when_many_open_at_once():
     project = ProjectFactory()
-    in_threads(8, lambda: services.open_issue(project=project, title="x", severity="MINOR", now=NOON, actor=API))
+    at_once(lambda: services.open_issue(project=project, title="x", severity="MINOR", now=NOON, actor=API), 8)
     assert sorted(Issue.objects.values_list("number", flat=True)) == list(range(1, 9))
 
 
@@ -230,7 +210,7 @@ def test_numbers_have_no_gap_and_no_double_when_many_open_at_once():
 def test_two_workers_with_the_same_outage_write_one_receipt():
     check = make_check()
     make_outage(check)
-    in_threads(4, sweep)
+    assert sorted(at_once(sweep, 4)) == [0, 0, 0, 1]
     assert (Issue.objects.count(), Occurrence.objects.count(), IssueEvent.objects.count()) == (1, 1, 1)
 
 

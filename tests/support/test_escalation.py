@@ -1,7 +1,4 @@
-import threading
-
 import pytest
-from django.db import connection
 
 from issues import services as issues
 from issues.models import Issue
@@ -9,6 +6,7 @@ from issues.services import Actor
 from support import services
 from support.models import Assignment, RoutingRule, SupportTier, TierMember
 from support.services import EscalationRefused
+from tests.at_once import at_once
 from tests.factories import IssueFactory, ProjectFactory, UserFactory
 from tests.issues.builders import HOUR, MINUTE, NOON
 
@@ -168,30 +166,15 @@ def test_members_are_exactly_those_that_were_chosen(issue):
     assert [member.user for member in TierMember.objects.all()] == [other]
 
 
-def in_threads(count, work):
-    barrier = threading.Barrier(count)
-
-    def run():
-        barrier.wait()
-        try:
-            work()
-        finally:
-            connection.close()
-
-    threads = [threading.Thread(target=run) for _ in range(count)]
-    [thread.start() for thread in threads]
-    [thread.join() for thread in threads]
-
-
 @pytest.mark.django_db(transaction=True)
 def test_many_workers_at_once_route_and_escalate_each_issue_once():
     project = ProjectFactory()
     for _ in range(5):
         IssueFactory(project=project, opened_at=NOON)
-    in_threads(4, lambda: services.route_issues(now=NOON))
+    at_once(lambda: services.route_issues(now=NOON), 4)
     services.route_issues(now=NOON)  # what was locked by the other is done on the next beat
     assert Assignment.objects.count() == 5
-    in_threads(4, lambda: services.escalate_overdue(now=NOON + 20 * MINUTE))
+    at_once(lambda: services.escalate_overdue(now=NOON + 20 * MINUTE), 4)
     services.escalate_overdue(now=NOON + 20 * MINUTE)
     assert Assignment.objects.count() == 10
     assert all(current(issue).tier.label == "L2" for issue in Issue.objects.all())

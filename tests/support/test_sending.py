@@ -1,11 +1,9 @@
-import threading
 import time
 import uuid
 from datetime import timedelta
 
 import pytest
 from django.core import mail
-from django.db import connection
 from django.utils import timezone
 from standardwebhooks import Webhook
 
@@ -13,6 +11,7 @@ from postdeploy.lib.claims import claim
 from support import services
 from support.models import Notification, NotificationAttempt
 from support.transports import TransportError
+from tests.at_once import at_once
 from tests.factories import CHANNEL_SECRET, ChannelFactory, IssueFactory
 from tests.issues.builders import HOUR, MINUTE, NOON
 from tests.targets import Answer, Target
@@ -235,6 +234,22 @@ def test_our_own_fault_in_one_message_never_stops_the_others(sink):
     assert odd.attempts.get().detail.startswith("our own fault: KeyError")
 
 
+def test_an_attempt_that_cannot_be_recorded_never_stops_the_others(sink, monkeypatch, caplog):
+    odd, good = make_note(ChannelFactory(address=sink.url)), make_note(ChannelFactory(address=sink.url))
+    real = services.sending._record
+
+    def record(note, attempt):
+        if note.pk == odd.pk:
+            raise ValueError("bad row")
+        return real(note, attempt)
+
+    monkeypatch.setattr(services.sending, "_record", record)
+    assert send() == 1
+    good.refresh_from_db()
+    assert good.state == "SENT"
+    assert "bad row" in caplog.text
+
+
 def test_a_message_of_a_worker_that_died_is_sent_once_more_and_marked(channel, sink):
     note = make_note(channel)
     claim(Notification.objects.due(at=NOON), limit=1, lease=timedelta(seconds=-1))  # dead since a second
@@ -279,15 +294,7 @@ def test_many_workers_at_once_send_each_message_once():
             for _ in range(3):
                 make_note(channel)
 
-        def work():
-            try:
-                send()
-            finally:
-                connection.close()
-
-        threads = [threading.Thread(target=work) for _ in range(3)]
-        [thread.start() for thread in threads]
-        [thread.join() for thread in threads]
+        at_once(send, 3)
         send()
         ids = [request.headers["webhook-id"] for request in target.requests]
     assert sorted(ids) == sorted(str(note.message_id) for note in Notification.objects.all())
