@@ -5,8 +5,8 @@ from itertools import pairwise
 from typing import Any
 
 from django.conf import settings
+from django.urls import reverse
 from rest_framework import serializers
-from rest_framework.reverse import reverse
 
 from deployments.models import (
     ChangeStatus,
@@ -303,7 +303,7 @@ def facts_of(deployment: Deployment, added: dict[str, Any]) -> dict[str, Any]:
         "project": deployment.project.slug,
         "rolls_back": deployment.rolls_back_id,
         "pipeline_url": deployment.url,
-        "url": f"{settings.SITE_URL}/p/{deployment.project.slug}/deployments/{deployment.pk}/",
+        "url": page_address(deployment),
         "verdict_url": f"{api_address(deployment)}/verdict",
         **added,
     }
@@ -322,6 +322,12 @@ def detail_of(deployment: Deployment, added: dict[str, Any]) -> dict[str, Any]:
 def api_address(deployment: Deployment) -> str:
     """Return where the API answers for this deployment."""
     return f"{settings.SITE_URL}{reverse('api_deployment', kwargs={'deployment': deployment.pk})}"
+
+
+def page_address(deployment: Deployment) -> str:
+    """Return where people read of this deployment; the page belongs to a floor above and is known by its name."""
+    where = {"project": deployment.project.slug, "deployment": deployment.pk}
+    return f"{settings.SITE_URL}{reverse('deployment', kwargs=where)}"
 
 
 def shown(value: Any) -> str:
