@@ -1,7 +1,5 @@
 """Administration: summaries and lessons to look at; a summary once written is not edited."""
 
-from typing import ClassVar
-
 from django.contrib import admin
 from django.http import HttpRequest
 
@@ -12,10 +10,10 @@ from reports.models import DeploymentSummary, Lesson
 class DeploymentSummaryAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     """Versions of the record."""
 
-    list_display: ClassVar = ["deployment", "version", "is_complete", "built_at", "content_hash"]
-    list_filter: ClassVar = ["is_complete"]
-    list_select_related: ClassVar = ["deployment__environment"]
-    readonly_fields: ClassVar = ["deployment", "version", "content", "content_hash", "is_complete", "built_at"]
+    list_display = ("deployment", "version", "is_complete", "built_at", "content_hash")
+    list_filter = ("is_complete",)
+    list_select_related = ("deployment__environment",)
+    readonly_fields = ("deployment", "version", "content", "content_hash", "is_complete", "built_at")
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Summaries write themselves."""
@@ -30,7 +28,7 @@ class DeploymentSummaryAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 class LessonAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     """Lessons learned."""
 
-    list_display: ClassVar = ["text", "category", "deployment", "author", "created_at"]
-    list_filter: ClassVar = ["category"]
-    list_select_related: ClassVar = ["deployment__environment", "author"]
-    raw_id_fields: ClassVar = ["deployment", "author"]
+    list_display = ("text", "category", "deployment", "author", "created_at")
+    list_filter = ("category",)
+    list_select_related = ("deployment__environment", "author")
+    raw_id_fields = ("deployment", "author")

@@ -69,9 +69,10 @@ def progress(watch: WatchState, now: datetime) -> str:
 
 
 def share(period: Period, now: datetime) -> float:
-    """Return how much of a period has passed, 0 to 1; of one that was ended, how much it got."""
+    """Return how much of a period has passed, 0 to 1 in hundredths; of one that was ended, how much it got."""
     until = min(period.ended_at or now, period.closes_at)
-    return min(max((until - period.opens_at) / (period.closes_at - period.opens_at), 0.0), 1.0)
+    passed = (until - period.opens_at) / (period.closes_at - period.opens_at)
+    return round(min(max(passed, 0.0), 1.0), 2)
 
 
 def needle(watch: WatchState, now: datetime) -> float | None:

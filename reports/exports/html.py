@@ -36,20 +36,24 @@ _DOCUMENT = """\
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Heads and rows of cleaned text; `numbers` are the columns set flush right."""
+    """Heads and rows of cleaned text; `numbers` are the columns set flush right, `short` those that never wrap."""
 
     heads: Sequence[str]
     rows: Sequence[Sequence[str]]
     numbers: Sequence[int] = ()
+    short: Sequence[int] = ()
 
-    def cells(self) -> Iterator[list[tuple[str, bool]]]:
-        """Yield each row as pairs of text and whether it is a number."""
+    def cells(self) -> Iterator[list[tuple[str, str]]]:
+        """Yield each row as pairs of text and class."""
         for row in self.rows:
-            yield [(clean(cell), position in self.numbers) for position, cell in enumerate(row)]
+            yield [(clean(cell), self._class(position)) for position, cell in enumerate(row)]
 
-    def columns(self) -> list[tuple[str, bool]]:
-        """Return the heads as pairs of text and whether the column holds numbers."""
-        return [(head, position in self.numbers) for position, head in enumerate(self.heads)]
+    def columns(self) -> list[tuple[str, str]]:
+        """Return the heads as pairs of text and class."""
+        return [(head, self._class(position)) for position, head in enumerate(self.heads)]
+
+    def _class(self, position: int) -> str:
+        return "num" if position in self.numbers else "nowrap" if position in self.short else ""
 
 
 def export(record: Record) -> str:
@@ -95,7 +99,7 @@ def paper(record: Record) -> dict[str, Any]:
             (half, [(name, clean(lesson.text), clean(lesson.author)) for name, rows in groups for lesson in rows])
             for half, groups in lesson_groups(record.lessons_learned)
         ],
-        "content_hash": record.content_hash,
+        "content_hash": [record.content_hash[place : place + 16] for place in range(0, 64, 16)],
     }
 
 
@@ -117,14 +121,17 @@ def _tables(record: Record) -> dict[str, Table]:
                 (row.name, moment(record, row.opened_at), moment(record, row.ended_at), row.result, row.sentence)
                 for row in record.verdict.stages
             ],
+            short=(0, 1, 2, 3),
         ),
         "findings": Table(
             ("Metric or check", "Before", "After", "Change", "Result"),
             [(row.name, row.before, row.after, row.change, row.result) for row in record.verdict.findings],
             numbers=(1, 2, 3),
+            short=(4,),
         ),
         "escalations": Table(
             ("Time", "Issue", "From", "To", "Reason"),
             [(moment(record, row.at), row.issue, row.from_tier, row.to_tier, row.reason) for row in record.escalations],
+            short=(0, 1, 2, 3),
         ),
     }

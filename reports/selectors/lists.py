@@ -100,6 +100,11 @@ class DeploymentsPage:
     verdicts: Sequence[str]
     project_has_any: bool
 
+    @property
+    def is_watching(self) -> bool:
+        """True while one of the rows may change by itself."""
+        return any(row.watch.is_watching or not row.watch.is_final for row in self.rows)
+
 
 def deployments_page(
     user: Any, project: Project, wanted: DeploymentFilter, *, now: datetime, before: str = "", after: str = ""

@@ -24,20 +24,17 @@ from deployments.models import Deployment, DeploymentStatus, Environment, Projec
 from issues.models import Issue, IssueEvent, IssueStatus, Severity
 from monitoring.models import CheckState, HealthCheck, Outage
 from monitoring.selectors import watch_states
-from monitoring.selectors.watch import WatchStates
 from monitoring.watch import WatchState
-from postdeploy.lib import words
 from reports import links, sentences
+from reports.selectors.coverage import Gap, coverage
+from reports.selectors.lanes import Lane, environment_lanes
 from reports.selectors.lists import DeploymentRow, deployment_rows
 from reports.selectors.pictures import Spark, sparks
 from reports.sentences import Place, Sign
 from support.models import Assignment, SupportTier, TierMember, Track
 from support.selectors import Clock, clocks
 
-ATTENTION, RECENT, LANE_ROWS = 8, 8, 60
-#: The share of a lane that a version takes at least, so that its sign can be seen.
-NARROWEST = 0.03
-LANE_SPAN, SHORTEST_LANE = timedelta(days=10), timedelta(minutes=10)
+ATTENTION, RECENT = 8, 8
 _TIERS = [Tier.PRODUCTION, Tier.STAGING, Tier.TESTING, Tier.DEVELOPMENT, Tier.OTHER]
 
 
@@ -83,15 +80,6 @@ class OnCall:
 
 
 @dataclass(frozen=True)
-class Lane:
-    """Which versions an environment ran: the shape of {% lane %}."""
-
-    name: str
-    segments: list[dict[str, Any]]
-    label: str
-
-
-@dataclass(frozen=True)
 class Overview:
     """All that the first screen shows."""
 
@@ -104,7 +92,7 @@ class Overview:
     lanes: list[Lane]
     lanes_from: datetime | None
     deployment_count: int
-    gaps: list["Gap"] = field(default_factory=list)
+    gaps: list[Gap] = field(default_factory=list)
     watched: int = 0
     check_count: int = 0
 
@@ -118,23 +106,13 @@ class Overview:
         return cards or bool(self.attention) or any(card.down for card in self.cards)
 
 
-@dataclass(frozen=True)
-class Gap:
-    """Something that is not watched, and why."""
-
-    subject: str
-    url: str
-    why: str
-    environment: str
-
-
 def overview(project: Project, now: datetime) -> Overview:
     """Return the first screen of `project` in a fixed number of queries."""
     environments = list(_environments(project))
     checks = list(HealthCheck.objects.of(project).order_by("environment_id", "-is_critical", "name"))
     cards = overview_cards(project, now, environments=environments, checks=checks)
     recent = list(_deployments(project).newest_first()[:RECENT])
-    lanes, lanes_from = _lanes(project, environments, now)
+    lanes, lanes_from = environment_lanes(project, environments, now)
     attention = needs_attention(project)
     gaps = coverage(project, environments, checks)
     return Overview(
@@ -297,80 +275,3 @@ def _on_call(project: Project) -> list[OnCall]:
         for tier in tiers.prefetch_related(Prefetch("members", queryset=members))
         if tier.members.all()
     ]
-
-
-# --- what ran ---------------------------------------------------------------------------------------------------------
-
-
-def _lanes(project: Project, environments: Sequence[Environment], now: datetime) -> tuple[list[Lane], datetime | None]:
-    """Return which version each environment ran in the last days, and when the picture begins."""
-    live = _deployments(project).succeeded().filter(finished_at__lte=now).order_by("-finished_at", "-reported_at")
-    rows: list[Deployment] = list(live[:LANE_ROWS])[::-1]
-    if not rows:
-        return [], None
-    recent = [row.finished_at for row in rows if row.finished_at and row.finished_at > now - LANE_SPAN]
-    start = min([*recent, now - SHORTEST_LANE]) if recent else now - LANE_SPAN
-    states = watch_states(rows, now)
-    lanes = []
-    for environment in environments:
-        own = [row for row in rows if row.environment_id == environment.pk]
-        if own:
-            lanes.append(_lane(environment, own, states, start, now))
-    return lanes, start
-
-
-def _lane(
-    environment: Environment, rows: Sequence[Deployment], states: WatchStates, start: datetime, now: datetime
-) -> Lane:
-    segments: list[dict[str, Any]] = []
-    told = []
-    for row, following in zip(rows, [*rows[1:], None], strict=True):
-        begin, end = row.finished_at or now, (following.finished_at if following else None) or now
-        if end < start:
-            continue
-        sign = sentences.sign_of(states[row.pk])
-        share = (end - max(begin, start)) / (now - start)
-        segments.append({"state": sign.value, "so_far": sign.so_far, "share": share, "text": row.version})
-        told.append(f"{row.version} {sign.value}{' so far' if sign.so_far else ''} for {words.duration(end - begin)}")
-    _place_segments(segments, empty=max(1 - sum(segment["share"] for segment in segments), 0.0))
-    return Lane(environment.name, segments, f"{environment.name}: {', '.join(told)}")
-
-
-def _place_segments(segments: list[dict[str, Any]], *, empty: float) -> None:
-    """Give each segment its start and end; a short one is drawn wide enough to be seen, at the cost of the others."""
-    least = min(NARROWEST, 0.5 / max(len(segments), 1))
-    widths = [max(segment["share"], least) for segment in segments]
-    scale = (1 - empty) / sum(widths) if widths else 1.0
-    place = empty
-    for segment, width in zip(segments, widths, strict=True):
-        segment["start"], segment["end"] = place, place + width * scale
-        place = segment["end"]
-
-
-# --- what is not watched ----------------------------------------------------------------------------------------------
-
-
-def coverage(project: Project, environments: Sequence[Environment], checks: Sequence[HealthCheck]) -> list[Gap]:
-    """Return what counts as unknown: environments without a check, checks that are paused or were never read."""
-    names = {environment.pk: environment.name for environment in environments}
-    gaps = []
-    for environment in environments:
-        if not any(check.environment_id == environment.pk for check in checks):
-            url = links.checks(project.slug, environment=environment.name)
-            gaps.append(Gap(environment.name, url, "It has no check, so nothing of it is watched.", environment.name))
-    for check in checks:
-        if why := _why_unknown(check):
-            gaps.append(
-                Gap(check.name, links.Target("check", project.slug, check.pk).url, why, names[check.environment_id])
-            )
-    return gaps
-
-
-def _why_unknown(check: HealthCheck) -> str:
-    if check.paused_at:
-        return "The check is paused."
-    if check.latest_reading_at is None:
-        return "The check has not been read yet."
-    if check.state == CheckState.UNKNOWN:
-        return f"Its state is not known: {check.latest_detail or 'too few readings agree'}."
-    return ""

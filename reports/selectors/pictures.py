@@ -1,6 +1,7 @@
 """Lines and histograms that stand beside findings and on cards."""
 
 import itertools
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -25,6 +26,8 @@ from postdeploy.lib import words
 
 SPARK_POINTS = 90
 SHORTEST, LONGEST = timedelta(minutes=15), timedelta(days=1)
+#: How far back a small line may go; steps, so that the picture does not stretch with every second.
+SPANS = tuple(timedelta(minutes=minutes) for minutes in (15, 30, 60, 120, 180, 360, 720, 1440))
 BINS = 40
 MINUTE = timedelta(minutes=1)
 
@@ -157,7 +160,6 @@ def _limit(finding: Finding, unit: str) -> tuple[float, str] | None:
 class Spark:
     """A small line: the response time of one check, and where deployments lie in it."""
 
-    name: str
     check: HealthCheck
     points: list[float | None]
     band: tuple[float, float] | None
@@ -172,50 +174,56 @@ class Spark:
 def sparks(chosen: Mapping[int, HealthCheck], live: Mapping[int, Deployment | None], now: datetime) -> dict[int, Spark]:
     """Return the line of the check `chosen` for each environment, by its key, in three queries for all of them."""
     series = series_of_checks(check.pk for check in chosen.values())
-    starts = {pk: now - _span(live.get(pk), now) for pk in chosen}
+    spans = {pk: _span(live.get(pk), now) for pk in chosen}
     lines = {pk: series.get((check.pk, Series.RESPONSE_TIME), 0) for pk, check in chosen.items()}
-    samples = store.read({line for line in lines.values() if line}, min(starts.values(), default=now), now + MINUTE)
-    deployments = deployments_between(chosen, min(starts.values(), default=now), now)
+    first = now - max(spans.values(), default=SHORTEST)
+    samples = store.read({line for line in lines.values() if line}, first, now + MINUTE)
+    deployments = deployments_between(chosen, first, now)
     found = {}
     for pk, check in chosen.items():
         own = [row for row in deployments if row.environment_id == pk]
-        line = _since(samples.get(lines[pk], NOTHING), starts[pk])
+        begin, end = _grid(spans[pk], now)
+        line = _since(samples.get(lines[pk], NOTHING), begin)
         if len(line.times) > 1:
-            found[pk] = _spark(check, line, own, starts[pk], now)
+            found[pk] = _spark(check, line, own, max(begin, float(line.times[0])), end)
     return found
 
 
+def _grid(span: timedelta, now: datetime) -> tuple[float, float]:
+    """Where the picture begins and ends, moved on by whole slots only, so that it stands still in between."""
+    slot = span.total_seconds() / SPARK_POINTS
+    end = math.ceil(now.timestamp() / slot) * slot
+    return end - span.total_seconds(), end
+
+
 def _span(deployment: Deployment | None, now: datetime) -> timedelta:
+    """Far enough back to show what was before the deployment, in one of the steps."""
     if deployment is None or deployment.finished_at is None:
         return LONGEST
-    return min(max(5 * (now - deployment.finished_at), SHORTEST), LONGEST)
+    wanted = 4 * (now - deployment.finished_at)
+    return next((span for span in SPANS if span >= wanted), LONGEST)
 
 
-def _since(samples: Samples, start: datetime) -> Samples:
-    inside = samples.times >= start.timestamp()
+def _since(samples: Samples, begin: float) -> Samples:
+    inside = samples.times >= begin
     return Samples(samples.times[inside], samples.values[inside])
 
 
-def _spark(
-    check: HealthCheck, samples: Samples, deployments: Sequence[Deployment], start: datetime, now: datetime
-) -> Spark:
-    thinned = thin(samples.times, samples.values, SPARK_POINTS)
-    begin, end = float(samples.times[0]), max(now.timestamp(), float(samples.times[-1]))
+def _spark(check: HealthCheck, samples: Samples, deployments: Sequence[Deployment], begin: float, end: float) -> Spark:
     marks = [(_share(row, begin, end), "rollback" if row.kind == "ROLLBACK" else "deploy") for row in deployments]
     band = _usual(samples, deployments)
     latest = words.quantity(round(float(samples.values[-1])), "ms")
     expected = f"before {words.number(round(band[0]))} to {words.number(round(band[1]))}" if band else ""
     return Spark(
-        name=f"{check.name} response",
         check=check,
-        points=_evenly(thinned, begin, end),
+        points=_evenly(thin(samples.times, samples.values, SPARK_POINTS), begin, end),
         band=band,
         marks=[(share, kind) for share, kind in marks if 0 <= share <= 1],
         latest=latest,
         expected=expected,
         label=f"Response time of {check.name}: {latest} now{f', {expected} ms' if expected else ''}",
         start=datetime.fromtimestamp(begin, UTC),
-        end=now,
+        end=datetime.fromtimestamp(float(samples.times[-1]), UTC),
     )
 
 

@@ -60,7 +60,7 @@ def test_a_failure_keeps_its_reason_beside_the_verdict():
 def test_a_change_of_the_content_changes_the_hash(form):
     other = dataclasses.replace(rolled_back(), version="v1.42.1")
     assert other.content_hash != rolled_back().content_hash
-    assert other.content_hash in form.export(other)
+    assert other.content_hash in form.export(other).replace("<wbr>", "")
 
 
 @pytest.mark.parametrize("record", [rolled_back(), empty()])

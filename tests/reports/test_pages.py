@@ -384,6 +384,6 @@ def test_a_summary_that_is_not_written_yet_says_when_it_will_be(owner, world):
 
 def test_the_list_of_summaries_names_status_verdict_and_files(owner, world):
     told = text_of(owner.get(page_of(world, "summaries")))
-    assert "v1.42.0 production Failure Failed 2 1 outstanding" in told
+    assert "v1.42.0 production Failure Failed 2 , 1 outstanding" in told
     assert "Markdown HTML JSON" in told
     assert "v1.42.0" not in text_of(owner.get(page_of(world, "summaries") + "?environment=staging"))
