@@ -93,7 +93,9 @@ def _poll(batch: Batch, now: datetime) -> int:
         return 0
     readings = _read(checks)
     with transaction.atomic():
-        return _keep(checks, readings, now)
+        kept, count = _keep(checks, readings, now)
+    _hasten_looks(kept, now)
+    return count
 
 
 # --- reading ----------------------------------------------------------------------------------------------------------
@@ -145,10 +147,10 @@ class Kept:
     ended: list[tuple[HealthCheck, datetime]] = field(default_factory=list)
 
 
-def _keep(claimed: Sequence[HealthCheck], readings: Mapping[int, Reading | str], now: datetime) -> int:
-    """Store what was read of the checks whose lease we still hold; return how many."""
+def _keep(claimed: Sequence[HealthCheck], readings: Mapping[int, Reading | str], now: datetime) -> tuple["Kept", int]:
+    """Store what was read of the checks whose lease we still hold; return what changed, and how many they were."""
     held = HealthCheck.objects.filter(pk__in=[check.pk for check in claimed], lease_key=claimed[0].lease_key)
-    checks = list(held.select_for_update().order_by("pk"))
+    checks = list(held.select_for_update(no_key=True).order_by("pk"))
     if len(checks) < len(claimed):
         logger.warning("%s of %s leases ran out while reading", len(claimed) - len(checks), len(claimed))
     series = _series(checks)
@@ -161,8 +163,8 @@ def _keep(claimed: Sequence[HealthCheck], readings: Mapping[int, Reading | str],
     store.append(kept.series, kept.times, kept.values)
     Failure.objects.bulk_create(kept.failures, ignore_conflicts=True)
     _write(checks)
-    _change_outages(kept, now)
-    return len(checks)
+    _change_outages(kept)
+    return kept, len(checks)
 
 
 def _take(
@@ -279,14 +281,25 @@ def _write(checks: Sequence[HealthCheck]) -> None:
         )
 
 
-def _change_outages(kept: Kept, now: datetime) -> None:
+def _change_outages(kept: Kept) -> None:
     Outage.objects.bulk_create(kept.began, ignore_conflicts=True)
     for check, at in kept.ended:
         Outage.objects.open().filter(health_check=check).update(ended_at=at)
         ring(outage_ended, check_id=check.pk)
-    if kept.began:
-        # the deployment is judged at the next sweep, not at its next planned look
-        environments = {outage.health_check.environment_id for outage in kept.began}
-        MonitoringPeriod.objects.under_way(at=now).filter(environment__in=environments).update(next_look_at=now)
-    for outage in kept.began:
-        ring(outage_began, check_id=outage.health_check.pk)
+
+
+def _hasten_looks(kept: Kept, now: datetime) -> None:
+    """Have the deployment judged at the next sweep, not at its next planned look.
+
+    Outside the readings' transaction: with checks locked one must not wait for periods, since whoever judges a period
+    has that locked. A crash in between delays the verdict to the next look and loses nothing.
+    """
+    if not kept.began:
+        return
+    environments = {outage.health_check.environment_id for outage in kept.began}
+    under_way = MonitoringPeriod.objects.under_way(at=now).filter(environment__in=environments)
+    with transaction.atomic():
+        periods = under_way.select_for_update(no_key=True).order_by("pk")
+        MonitoringPeriod.objects.filter(pk__in=[period.pk for period in periods]).update(next_look_at=now)
+        for outage in kept.began:
+            ring(outage_began, check_id=outage.health_check.pk)

@@ -111,7 +111,7 @@ def confirm_environment(*, environment: Environment, tier: str, url: str, now: d
 
 def _keep_an_owner(membership: Membership) -> None:
     """Raise LastOwner if nobody else owns the project; holds the project so that two cannot leave at once."""
-    Project.objects.select_for_update().get(pk=membership.project_id)
+    Project.objects.select_for_update(no_key=True).get(pk=membership.project_id)
     others = Membership.objects.filter(project=membership.project_id, role=Role.OWNER).exclude(pk=membership.pk)
     if Membership.objects.get(pk=membership.pk).role == Role.OWNER and not others.exists():
         raise LastOwner

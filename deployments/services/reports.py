@@ -174,7 +174,7 @@ def _find_or_create(environment: Environment, report: Report, now: datetime) -> 
 
 def _lock(deployment: Deployment) -> Deployment:
     rows = Deployment.objects.select_related("environment", "project")
-    return rows.select_for_update(of=("self",)).get(pk=deployment.pk)
+    return rows.select_for_update(of=("self",), no_key=True).get(pk=deployment.pk)
 
 
 def _merge(deployment: Deployment, report: Report, now: datetime) -> None:

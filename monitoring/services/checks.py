@@ -84,5 +84,5 @@ def delete_check(*, check: HealthCheck) -> None:
     """Delete `check` with its readings and outages; findings about it stay, with its name."""
     with transaction.atomic():
         # locked first, as the poller does: the other way round the two would wait for each other
-        HealthCheck.objects.select_for_update().filter(pk=check.pk).first()
+        HealthCheck.objects.select_for_update(no_key=True).filter(pk=check.pk).first()
         HealthCheck.objects.filter(pk=check.pk).delete()

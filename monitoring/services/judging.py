@@ -59,7 +59,8 @@ def _look_or_park(pk: int, now: datetime) -> bool:
 def _look(pk: int, now: datetime) -> bool:
     """Look at one period; True when a verdict was written."""
     with transaction.atomic():
-        due = MonitoringPeriod.objects.due_for_look(at=now).select_for_update(skip_locked=True, of=("self",))
+        due = MonitoringPeriod.objects.due_for_look(at=now)
+        due = due.select_for_update(skip_locked=True, no_key=True, of=("self",))
         period = due.filter(pk=pk).select_related("deployment").first()
         if period is None:  # another worker was first
             return False
@@ -188,7 +189,7 @@ def _next_look(period: MonitoringPeriod, now: datetime) -> datetime:
 def _park(pk: int, now: datetime, error: Exception) -> None:
     """Try again a little later; long after its end give up, and say so: that is not healthy."""
     with transaction.atomic():
-        rows = MonitoringPeriod.objects.due_for_look(at=now).select_for_update(skip_locked=True)
+        rows = MonitoringPeriod.objects.due_for_look(at=now).select_for_update(skip_locked=True, no_key=True)
         period = rows.filter(pk=pk).first()
         if period is None:
             return

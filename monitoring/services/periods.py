@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from django.db import transaction
 from django.db.models import DurationField, Exists, ExpressionWrapper, F, Min, OuterRef, Q, QuerySet, Value
 
-from deployments.models import Deployment, Environment
+from deployments.models import Deployment, DeploymentStatus, Environment
 from monitoring.models import HealthCheck, MonitoringPeriod, MonitoringPolicy, PeriodStatus, Stage
 from monitoring.services.policies import ensure_policy
 from monitoring.signals import period_opened
@@ -22,9 +22,23 @@ def open_periods(*, now: datetime) -> int:
 
     Also sees to it that the checks of watched environments are polled as often as their periods ask.
     """
+    withdraw_periods(now=now)
     opened = each(unwatched(now), lambda deployment: _open(deployment, now), name="open_periods")
     quicken_checks(now=now)
     return opened
+
+
+def withdraw_periods(*, now: datetime) -> int:
+    """End the watch of deployments that, as was reported later, did not go live after all; return how many periods.
+
+    What was not decided goes without trace: should the deployment be said to have succeeded again, it is watched again.
+    """
+    mistaken = MonitoringPeriod.objects.open().exclude(deployment__status=DeploymentStatus.SUCCEEDED)
+    with transaction.atomic():
+        ended = mistaken.filter(result__isnull=False).update(
+            status=PeriodStatus.SUPERSEDED, ended_at=now, next_look_at=None
+        )
+        return ended + mistaken.filter(result__isnull=True).delete()[0]
 
 
 def unwatched(now: datetime) -> QuerySet[Deployment]:
@@ -100,7 +114,7 @@ def _supersede_older(deployment: Deployment, now: datetime) -> None:
     A report that comes late may also show that something ended earlier than was thought.
     """
     same_time = Q(deployment__finished_at=deployment.finished_at, deployment__reported_at__lt=deployment.reported_at)
-    older = MonitoringPeriod.objects.select_for_update().filter(
+    older = MonitoringPeriod.objects.select_for_update(no_key=True).filter(
         Q(deployment__finished_at__lt=deployment.finished_at) | same_time,
         Q(ended_at__isnull=True) | Q(status=PeriodStatus.SUPERSEDED, ended_at__gt=deployment.finished_at),
         environment=deployment.environment_id,

@@ -29,7 +29,7 @@ def claim(
     free = models.Q(**{f"{until}__isnull": True}) | models.Q(**{f"{until}__lt": Now()})
     key = uuid.uuid4()
     with transaction.atomic():
-        taken = list(rows.filter(free).select_for_update(skip_locked=True, of=("self",))[:limit])
+        taken = list(rows.filter(free).select_for_update(skip_locked=True, no_key=True, of=("self",))[:limit])
         rows.model._default_manager.filter(pk__in=[row.pk for row in taken]).update(**{until: Now() + lease, by: key})
     for row in taken:
         setattr(row, by, key)

@@ -34,7 +34,7 @@ def save_guide(
     if guide is None:
         return _create(project, {**fields, "created_at": now})
     with transaction.atomic():
-        latest = Article.objects.select_for_update().get(pk=guide.pk)
+        latest = Article.objects.select_for_update(no_key=True).get(pk=guide.pk)
         if revision is not None and revision != latest.revision:
             raise GuideConflict(latest)
         for name, value in fields.items():
