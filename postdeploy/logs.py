@@ -5,6 +5,8 @@ from collections.abc import MutableMapping
 from typing import Any
 
 import structlog
+from kombu.exceptions import OperationalError
+from redis.exceptions import RedisError
 
 SHARED: list[Any] = [
     structlog.contextvars.merge_contextvars,
@@ -27,8 +29,16 @@ def logging_config(*, log_format: str, level: str) -> None:
         {
             "version": 1,
             "disable_existing_loggers": False,
+            "filters": {"broker": {"()": BrokerAway}},
             "formatters": {"line": {"()": line_formatter, "log_format": log_format}},
-            "handlers": {"out": {"class": "logging.StreamHandler", "stream": "ext://sys.stdout", "formatter": "line"}},
+            "handlers": {
+                "out": {
+                    "class": "logging.StreamHandler",
+                    "stream": "ext://sys.stdout",
+                    "formatter": "line",
+                    "filters": ["broker"],
+                }
+            },
             "root": {"handlers": ["out"], "level": level.upper()},
             "loggers": {
                 "django.server": {"level": "WARNING"},
@@ -39,6 +49,17 @@ def logging_config(*, log_format: str, level: str) -> None:
             },
         }
     )
+
+
+class BrokerAway(logging.Filter):
+    """While the broker is away Celery logs two stacks a second; one line says as much, and the sweeps go on by beat."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Shorten such a record; drop none."""
+        error = record.exc_info[1] if record.exc_info else None
+        if record.name.startswith("celery") and isinstance(error, RedisError | OperationalError):
+            record.msg, record.args, record.exc_info = "the broker is away: %s", (error,), None
+        return True
 
 
 def line_formatter(log_format: str = "json") -> logging.Formatter:

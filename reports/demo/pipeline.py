@@ -75,17 +75,19 @@ class Pipeline:
         if deployment["status"] == "running":
             self._call("POST", f"{self.state.shop_url}/release", {"version": release["version"]})
             self._api("POST", f"{address}/finish", {"status": "succeeded"})
-        print(f"{release['version']} is live, waiting for its verdict", flush=True)  # noqa: T201
-        verdict = self._wait_for_verdict(f"{address}/verdict?until=extended")
-        print(f"{release['version']}: {verdict['state']}. {verdict['sentence']}", flush=True)  # noqa: T201
+        self._wait_for_verdict(release["version"], f"{address}/verdict?until=extended")
 
-    def _wait_for_verdict(self, address: str) -> dict[str, Any]:
+    def _wait_for_verdict(self, version: str, address: str) -> None:
+        """Say that we wait, and what came of it; nothing if it was decided in an earlier run."""
+        verdict = self._api("GET", address)
+        if verdict["state"] not in UNDECIDED:
+            return
+        print(f"{version} is live, waiting for its verdict", flush=True)  # noqa: T201
         deadline = time.monotonic() + GIVE_UP_SECONDS
-        while True:
-            verdict = self._api("GET", address)
-            if verdict["state"] not in UNDECIDED or time.monotonic() > deadline:
-                return verdict
+        while verdict["state"] in UNDECIDED and time.monotonic() < deadline:
             time.sleep(2)
+            verdict = self._api("GET", address)
+        print(f"{version}: {verdict['state']}. {verdict['sentence']}", flush=True)  # noqa: T201
 
     def _api(self, method: str, address: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
         return self._call(method, f"{self.site_url}/api/v1{address}", body, token=self.state.token)
