@@ -28,17 +28,15 @@ def open_periods(*, now: datetime) -> int:
     return opened
 
 
-def withdraw_periods(*, now: datetime) -> int:
-    """End the watch of deployments that, as was reported later, did not go live after all; return how many periods.
+def withdraw_periods(*, now: datetime) -> None:
+    """End the watch of deployments that, as was reported later, did not go live after all.
 
     What was not decided goes without trace: should the deployment be said to have succeeded again, it is watched again.
     """
     mistaken = MonitoringPeriod.objects.open().exclude(deployment__status=DeploymentStatus.SUCCEEDED)
     with transaction.atomic():
-        ended = mistaken.filter(result__isnull=False).update(
-            status=PeriodStatus.SUPERSEDED, ended_at=now, next_look_at=None
-        )
-        return ended + mistaken.filter(result__isnull=True).delete()[0]
+        mistaken.filter(result__isnull=False).update(status=PeriodStatus.SUPERSEDED, ended_at=now, next_look_at=None)
+        mistaken.filter(result__isnull=True).delete()
 
 
 def unwatched(now: datetime) -> QuerySet[Deployment]:

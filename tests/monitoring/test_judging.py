@@ -452,6 +452,6 @@ def test_a_deployment_with_fifty_series_is_judged_quickly():
     world = World().open()
     for n in range(50):
         world.metric(f"m{n}", world.noisy(10, 10), since=-180)
-    began = time.perf_counter()
+    began = time.process_time()
     assert world.judge(60) == 1
-    assert time.perf_counter() - began < 1.0
+    assert time.process_time() - began < 1.0

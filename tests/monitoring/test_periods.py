@@ -200,6 +200,27 @@ def test_a_watch_that_is_longer_than_a_week_is_opened_while_it_would_still_run(e
     assert services.open_periods(now=at(0)) == 1
 
 
+def test_what_turns_out_not_to_have_gone_live_is_watched_no_longer_and_again_if_it_did(environment):
+    deployment = deployed(environment, 0)
+    services.open_periods(now=at(0))
+    Deployment.objects.filter(pk=deployment.pk).update(status="FAILED")
+    services.open_periods(now=at(1))
+    assert stages(deployment) == {}
+    Deployment.objects.filter(pk=deployment.pk).update(status="SUCCEEDED")
+    services.open_periods(now=at(2))
+    assert set(stages(deployment)) == {"INITIAL", "EXTENDED"}
+
+
+def test_a_verdict_on_what_turns_out_not_to_have_gone_live_is_kept(environment):
+    deployment = deployed(environment, 0)
+    services.open_periods(now=at(0))
+    MonitoringPeriod.objects.filter(stage="INITIAL").update(result="FAILED", decided_at=at(1))
+    Deployment.objects.filter(pk=deployment.pk).update(status="FAILED")
+    services.open_periods(now=at(2))
+    (kept,) = stages(deployment).values()
+    assert (kept.result, kept.status, kept.ended_at) == ("FAILED", "SUPERSEDED", at(2))
+
+
 def test_one_bad_row_does_not_stop_the_others(environment, monkeypatch):
     bad, good = deployed(environment, 0), deployed(EnvironmentFactory(name="staging"), 1)
     real = periods_module.ensure_policy

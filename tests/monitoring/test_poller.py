@@ -4,7 +4,7 @@ import threading
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
@@ -14,9 +14,11 @@ from monitoring.probes import Reading
 from tests.factories import (
     DeploymentFactory,
     EnvironmentFactory,
+    FindingFactory,
     HealthCheckFactory,
     MonitoringPeriodFactory,
     OutageFactory,
+    VerdictFactory,
 )
 from tests.targets import Answer, Target
 
@@ -366,3 +368,26 @@ def test_answers_may_come_in_any_order(up):
     up.queue(Answer(status=500, delay=0.05), path="/slow")
     poller.poll_due(now=NOW)
     assert (again(slow).failures_in_a_row, again(quick).failures_in_a_row) == (1, 0)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_outage_that_begins_while_its_deployment_is_judged_locks_nobody_out(up):
+    """Each wants what the other holds: the poller the period, the judge a reference to the check."""
+    check = check_of(up, failure_threshold=1)
+    period = MonitoringPeriodFactory(deployment=DeploymentFactory(environment=check.environment, finished_at=at(-60)))
+    up.set(status=503)
+    polled = []
+
+    def poll():
+        polled.append(poller.poll_due(now=NOW))
+        connection.close()
+
+    with transaction.atomic():
+        MonitoringPeriod.objects.select_for_update(no_key=True).get(pk=period.pk)
+        worker = threading.Thread(target=poll)
+        worker.start()
+        up.wait_for(1)
+        FindingFactory(verdict=VerdictFactory(period=period), health_check=check)
+    worker.join(10)
+    assert polled == [1]
+    assert again(check).state == "DOWN"
