@@ -43,10 +43,10 @@ class Table:
     numbers: Sequence[int] = ()
     short: Sequence[int] = ()
 
-    def cells(self) -> Iterator[list[tuple[str, str]]]:
-        """Yield each row as pairs of text and class."""
+    def cells(self) -> Iterator[list[tuple[str, str, str]]]:
+        """Yield each row as triples of head, text and class."""
         for row in self.rows:
-            yield [(clean(cell), self._class(position)) for position, cell in enumerate(row)]
+            yield [(self.heads[at], clean(cell), self._class(at)) for at, cell in enumerate(row)]
 
     def columns(self) -> list[tuple[str, str]]:
         """Return the heads as pairs of text and class."""
