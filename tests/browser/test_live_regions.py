@@ -1,26 +1,13 @@
 """Live regions in a real browser: what somebody typed survives, and nothing is asked or changed in vain."""
 
-import shutil
-import threading
-from wsgiref.simple_server import WSGIRequestHandler
-
 import pytest
-from django.core.handlers.wsgi import WSGIHandler
-from django.core.servers.basehttp import ThreadedWSGIServer
 from django.http import HttpRequest, HttpResponse
 from django.template import engines
 from django.test import override_settings
 from django.urls import include, path
 from django.views.decorators.csrf import ensure_csrf_cookie
 
-CHROMIUM = shutil.which("chromium")
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.xdist_group("browser"),
-    pytest.mark.skipif(not CHROMIUM, reason="needs Debian's chromium: ci/system-packages installs it"),
-]
+from tests.browser.serving import served
 
 PART = """
 <section id="region" class="card" data-live data-etag='"v{{ n }}"' hx-get="/part" hx-trigger="every 150ms"
@@ -87,31 +74,10 @@ urlpatterns = [
 ]
 
 
-class Quiet(WSGIRequestHandler):
-    def log_message(self, *_):
-        pass
-
-
 @pytest.fixture(scope="module")
 def address():
-    with override_settings(ROOT_URLCONF=__name__):
-        server = ThreadedWSGIServer(("127.0.0.1", 0), Quiet)
-        server.set_app(WSGIHandler())
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}/"
-        server.shutdown()
-        server.server_close()
-
-
-@pytest.fixture(scope="module")
-def browser():
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield browser
-        browser.close()
+    with override_settings(ROOT_URLCONF=__name__), served() as address:
+        yield f"{address}/"
 
 
 @pytest.fixture

@@ -1,0 +1,54 @@
+"""What every page must be: within the screen, and without a fault that axe-core calls serious or critical."""
+
+from functools import cache
+from pathlib import Path
+
+AXE = Path(__file__).parent / "vendor" / "axe.min.js"
+GRAVE = {"serious", "critical"}
+NARROWEST = 320  # CSS pixels: 1280 at 400 % (WCAG 1.4.10)
+RUN = """
+async options => {
+  const found = await axe.run(document, {...options, resultTypes: ['violations'], elementRef: false});
+  const told = node => [...node.any, ...node.all, ...node.none].map(check => check.message).join(' ');
+  return found.violations.map(({id, impact, help, nodes}) => (
+    {id, impact, help, at: nodes.map(node => `${node.target.join(' ')}: ${told(node)}`)}));
+}
+"""
+TOO_WIDE = """
+async () => {
+  const frame = () => new Promise(requestAnimationFrame);   // charts take their new width in the next one
+  await frame(); await frame();
+  const width = document.documentElement.clientWidth;
+  const isClosed = element => getComputedStyle(element).overflowX !== 'visible';
+  const scrolls = element => element && (isClosed(element) || scrolls(element.parentElement));
+  const sticksOut = element => element.getBoundingClientRect().right > width + 1 && !scrolls(element.parentElement);
+  const culprits = [...document.querySelectorAll('body *')].filter(sticksOut).slice(0, 5);
+  return [document.documentElement.scrollWidth, width, culprits.map(element => element.outerHTML.slice(0, 120))];
+}
+"""
+
+
+@cache
+def source():
+    return AXE.read_text()
+
+
+def violations(page, **options):
+    """Return what axe finds on the page as it is shown now, as lines to read."""
+    if not page.evaluate("typeof axe === 'object'"):
+        page.evaluate(source())
+    return [
+        f"{found['impact']} {found['id']} ({found['help']})\n    " + "\n    ".join(found["at"][:4])
+        for found in page.evaluate(RUN, options)
+    ]
+
+
+def grave(lines):
+    return [line for line in lines if line.split()[0] in GRAVE]
+
+
+def too_wide(page, width=NARROWEST):
+    """Return what sticks out when the window is `width` wide; empty when nothing does."""
+    page.set_viewport_size({"width": width, "height": 800})
+    scroll, inner, culprits = page.evaluate(TOO_WIDE)
+    return [f"{scroll} px in a window of {inner} px", *culprits] if scroll > inner else []

@@ -1,0 +1,160 @@
+"""The shop's bad morning, moved to now, with all that its pages show: lines, tiers, guides, tokens, people."""
+
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+
+import numpy as np
+import time_machine
+from django.apps import apps
+from django.conf import settings
+from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
+from django.contrib.sessions.backends.db import SessionStore
+from django.db.models import DateTimeField, F, Model
+
+from deployments.models import Role
+from monitoring import store
+from monitoring.models import Finding, HealthCheck
+from reports.services import summarise_deployments
+from support.services import ensure_tiers, save_guide, set_members
+from tests import authorisation_world, factories
+from tests.reports.world import NOW, rollback_world
+
+OURS = ("deployments", "monitoring", "issues", "support", "reports")
+PASSWORD = "correct-horse-9-battery"
+MINUTE, DAY = timedelta(minutes=1), timedelta(days=1)
+
+
+class World(SimpleNamespace):
+    """Rows by name: those of `rollback_world`, and those that stand for what an address is about."""
+
+    value = authorisation_world.World.value
+
+    def seen(self, project, instead):
+        """The same world with other rows to look at: `{"deployment": "good"}`."""
+        other = {"project": self.empty} if project != self.project.slug else {}
+        return World(**vars(self) | other | {name: getattr(self, wanted) for name, wanted in instead.items()})
+
+
+def shop():
+    """Return the morning as `rollback_world` does, 38 minutes after its roll-back, as if that were now."""
+    with time_machine.travel(NOW, tick=False):
+        world = World(**vars(rollback_world()))
+    world.now = datetime.now(UTC)
+    move(world.now - NOW)
+    for row in vars(world).values():
+        if isinstance(row, Model):
+            row.refresh_from_db()
+    _measure(world)
+    _staff(world)
+    _write(world)
+    _point(world)
+    world.empty = factories.ProjectFactory(name="Newborn", slug="newborn", issue_prefix="NEW")
+    factories.MembershipFactory(project=world.empty, user=world.jonas, role=Role.OWNER)
+    summarise_deployments(now=world.now)
+    return world
+
+
+def _point(world):
+    """What each address is about unless a test says otherwise."""
+    world.deployment, world.issue, world.environment, world.check = (
+        world.bad,
+        world.critical,
+        world.production,
+        world.checkout,
+    )
+    world.people = {Role.VIEWER: world.mira, Role.RESPONDER: world.aylin, Role.OWNER: world.jonas}
+    world.paused = HealthCheck.objects.get(environment=world.production, name="Warehouse sync")
+
+
+def move(distance):
+    """Move every time in the database by `distance`."""
+    for app in OURS:
+        for model in apps.get_app_config(app).get_models():
+            times = [field.name for field in model._meta.concrete_fields if isinstance(field, DateTimeField)]
+            if times and model is not apps.get_model("monitoring", "Sample"):
+                model._base_manager.update(**{name: F(name) + distance for name in times})
+
+
+# --- what was measured ------------------------------------------------------------------------------------------------
+
+
+def _measure(world):
+    """A day and a half of readings; while v1.42.0 was live, answers were slow and errors eight times as many."""
+    minutes = np.arange(-36 * 60, 1)
+    times = [world.now + MINUTE * int(minute) for minute in minutes]
+    is_bad = np.array([world.bad.finished_at <= at < world.good.finished_at for at in times])
+    noise = 1 + 0.08 * np.random.default_rng(7).standard_normal(len(times))
+    errors = factories.MetricFactory(
+        project=world.project, key="checkout_errors", name="Checkout error rate", unit="%", hard_limit=0.5
+    )
+    series = factories.SeriesFactory(environment=world.production, metric=errors)
+    store.append([series.pk] * len(times), times, (np.where(is_bad, 0.94, 0.12) * noise).tolist())
+    Finding.objects.filter(pk=world.errors.pk).update(series=series)
+    is_down = [world.outage.began_at <= at < world.outage.ended_at for at in times]
+    read(world.checkout, times, (np.where(is_bad, 450.0, 310.0) * noise).tolist(), is_down)
+
+
+def read(check, times, response_ms, is_down):
+    """Store one reading of `check` at each of `times`; one that found it down has no response time."""
+    up, response = (
+        factories.SeriesFactory(environment=check.environment, metric=None, health_check=check, aspect=aspect)
+        for aspect in ("up", "response_time")
+    )
+    store.append([up.pk] * len(times), times, [0.0 if down else 1.0 for down in is_down])
+    answered = [(at, ms) for at, ms, down in zip(times, response_ms, is_down, strict=True) if not down]
+    store.append([response.pk] * len(answered), *map(list, zip(*answered, strict=True)))
+    HealthCheck.objects.filter(pk=check.pk).update(latest_reading_at=times[-1], latest_detail="200 in 312 ms")
+
+
+# --- who is there, and what they wrote --------------------------------------------------------------------------------
+
+
+def _staff(world):
+    for person in (world.aylin, world.jonas):
+        person.set_password(PASSWORD)
+        person.save()
+    world.mira = factories.MembershipFactory(
+        project=world.project, user__username="mira", user__first_name="Mira", user__last_name="Kowalski"
+    ).user
+    world.root = factories.UserFactory(username="root", is_superuser=True, is_staff=True)
+    world.nobody = factories.UserFactory(username="nobody")
+    first, *_ = ensure_tiers(world.project)
+    set_members(first, users=[world.aylin])
+
+
+GUIDE = """## When
+
+Errors above **0.5 %**.
+
+```sh
+shopctl rollback checkout
+```
+
+| step | who |
+| ---- | --- |
+| one  | L1  |
+"""
+
+
+def _write(world):
+    world.guide = save_guide(
+        project=world.project,
+        kind="TROUBLESHOOTING",
+        title="Roll the checkout back",
+        body=GUIDE,
+        author=world.aylin,
+        deployment=world.bad,
+        now=world.now,
+    )
+    world.token = factories.ApiTokenFactory(project=world.project, name="GitHub pipeline", created_by=world.jonas)
+    factories.ApiTokenFactory(project=world.project, name="Old pipeline", revoked_at=world.now - DAY)
+
+
+def session_cookie(person, site):
+    """Return the cookie of somebody who signed in before."""
+    session = SessionStore()
+    session[SESSION_KEY] = str(person.pk)
+    session[BACKEND_SESSION_KEY] = settings.AUTHENTICATION_BACKENDS[0]
+    session[HASH_SESSION_KEY] = person.get_session_auth_hash()
+    session.save()
+    return {"name": settings.SESSION_COOKIE_NAME, "value": session.session_key, "url": site}
