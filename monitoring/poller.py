@@ -159,7 +159,7 @@ def _keep(claimed: Sequence[HealthCheck], readings: Mapping[int, Reading | str],
     for check in checks:
         seconds = min(check.interval_seconds, pace.get(check.environment_id, check.interval_seconds))
         place = slot(check.next_poll_at, interval=timedelta(seconds=seconds), now=now)
-        _take(check, readings[check.pk], place, series, kept)
+        _take(check, readings[check.pk], place, series, kept, now=now)
     store.append(kept.series, kept.times, kept.values)
     Failure.objects.bulk_create(kept.failures, ignore_conflicts=True)
     _write(checks)
@@ -168,23 +168,33 @@ def _keep(claimed: Sequence[HealthCheck], readings: Mapping[int, Reading | str],
 
 
 def _take(
-    check: HealthCheck, reading: Reading | str, place: Slot, series: Mapping[tuple[int, str], int], kept: Kept
+    check: HealthCheck,
+    reading: Reading | str,
+    place: Slot,
+    series: Mapping[tuple[int, str], int],
+    kept: Kept,
+    *,
+    now: datetime,
 ) -> None:
-    """Note in `check` and `kept` what one reading changes."""
+    """Note in `check` and `kept` what one reading changes.
+
+    Samples stand at their slot, changes of state at the time of the reading: a slot lies a little before it, and what
+    broke after a deployment began must not look as if it had been broken before.
+    """
     if isinstance(reading, str):
         ok, detail, check.next_poll_at = None, reading, place.at + PARKED
     else:
         ok = None if reading.kind in NOBODY_LOOKED else reading.ok
         detail, check.next_poll_at = reading.detail, place.next_at
-    step = next_state(_standing(check), ok=ok, at=place.at, threshold=check.failure_threshold)
+    step = next_state(_standing(check), ok=ok, at=now, threshold=check.failure_threshold)
     _stand(check, step)
     check.latest_detail = detail
     if ok is not None:
         check.latest_reading_at = place.at
     if step.outage_begins:
-        kept.began.append(_outage(check, place, detail))
+        kept.began.append(_outage(check, detail, now))
     if step.outage_ends:
-        kept.ended.append((check, place.at))
+        kept.ended.append((check, now))
     if isinstance(reading, Reading):
         _note_samples(check, reading, ok, place, series, kept)
 
@@ -223,8 +233,8 @@ def _failure(check: HealthCheck, reading: Reading, place: Slot) -> Failure:
     )
 
 
-def _outage(check: HealthCheck, place: Slot, cause: str) -> Outage:
-    return Outage(health_check=check, began_at=check.state_since or place.at, confirmed_at=place.at, cause=cause)
+def _outage(check: HealthCheck, cause: str, now: datetime) -> Outage:
+    return Outage(health_check=check, began_at=check.state_since or now, confirmed_at=now, cause=cause)
 
 
 def _standing(check: HealthCheck) -> Standing:
