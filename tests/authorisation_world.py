@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 from django.test import Client
 from django.utils import timezone
 
-from deployments.models import Role, User
+from deployments.models import Role
 from reports.services import summarise_deployments
 from support.models import SupportTier
 from support.services import ensure_tiers
@@ -88,7 +88,7 @@ class World:
 
     def superuser(self):
         client = Client()
-        user = User.objects.create_superuser(f"{self.word}-root", f"{self.word}@example.org", None)
+        user = factories.UserFactory(is_superuser=True, is_staff=True)
         client.force_login(user)
         return client
 
@@ -115,6 +115,8 @@ ARGUMENTS = {
     "reference": lambda world: world.issue.reference,
     "guide": lambda world: world.guide.slug,
     "channel": lambda world: world.channel.pk,
+    "environment": lambda world: world.environment.pk,
+    "member": lambda world: world.project.memberships.get(user=world.people[Role.VIEWER]).pk,
     "check": lambda world: world.check.pk,
     "token": lambda world: world.token.pk,
     "ending": lambda world: "md",
@@ -148,8 +150,27 @@ def tier_settings(world):
     return tiers | {f"rules-{name}": world.tiers.first().pk for name in ("CRITICAL", "MAJOR", "MINOR")}
 
 
+def check(world):
+    numbers = {"timeout_ms": 5000, "failure_threshold": 3, "interval_seconds": "60 s"}
+    where = {"environment": world.environment.pk, "url": "https://shop.example.org/healthz"}
+    return {"name": "Search", "method": "GET", "expected_status": "200", **where, **numbers}
+
+
+def watching(world):
+    lengths = {
+        "initial_seconds": "1 h",
+        "extended_seconds": "3 d",
+        "settle_seconds": "2 min",
+        "baseline_seconds": "7 d",
+    }
+    intervals = {"initial_interval_seconds": "15 s", "extended_interval_seconds": "60 s"}
+    prefix = f"environment-{world.environment.pk}-"
+    return {prefix + name: value for name, value in {**lengths, **intervals}.items()}
+
+
 #: What a verb of a route is sent, where something must be sent to be let through.
 BODIES = {
+    ("GET", "home"): lambda world: {"list": "1"},
     ("POST", "api_deployments"): report,
     ("POST", "api_deployment_finish"): lambda world: {"status": "succeeded"},
     ("POST", "api_deployment_rollback"): lambda world: {"version": "0.9"},
@@ -164,6 +185,16 @@ BODIES = {
     ("POST", "issue_move"): lambda world: {"status": "RESOLVED", "resolution": "Emptied the cache."},
     ("POST", "issue_escalate"): lambda world: {"note": "The vendor must look."},
     ("POST", "lesson_add"): lambda world: {"category": "WHAT_WORKED", "text": "The limit."},
+    ("POST", "project_add"): lambda world: {"name": "Till", "slug": "till", "issue_prefix": "TILL"},
+    ("POST", "settings"): lambda world: {"name": "Till", "issue_prefix": "TILL"},
+    ("POST", "environment_add"): lambda world: {"name": "staging", "tier": "STAGING"},
+    ("POST", "environment_edit"): lambda world: {"tier": "STAGING"},
+    ("POST", "member_add"): lambda world: {"person": factories.UserFactory().username, "role": "VIEWER"},
+    ("POST", "member_role"): lambda world: {"role": "RESPONDER"},
+    ("POST", "tokens"): lambda world: {"name": "CI", "scopes": ["deployments:read"], "expires": "90"},
+    ("POST", "check_add"): check,
+    ("POST", "check_edit"): check,
+    ("POST", "settings_watching"): watching,
     ("POST", "guide_add"): lambda world: {"kind": "FAQ", "title": "Where is it?", "body": "There."},
     ("POST", "guide_edit"): lambda world: {"kind": "FAQ", "title": "Where is it?", "body": "There."},
     ("POST", "settings_support"): tier_settings,
