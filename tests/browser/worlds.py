@@ -10,12 +10,15 @@ from django.conf import settings
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
 from django.contrib.sessions.backends.db import SessionStore
 from django.db.models import DateTimeField, F, Model
+from django.utils import timezone
 
 from deployments.models import Role
+from issues.services import MACHINE, open_issue
 from monitoring import store
-from monitoring.models import Finding, HealthCheck
+from monitoring.models import Finding, HealthCheck, MonitoringPeriod, Series
+from monitoring.services import open_periods
 from reports.services import summarise_deployments
-from support.services import ensure_tiers, save_guide, set_members
+from support.services import ensure_tiers, route_issues, save_guide, set_members
 from tests import authorisation_world, factories
 from tests.reports.world import NOW, rollback_world
 
@@ -50,7 +53,10 @@ def shop():
     _point(world)
     world.empty = factories.ProjectFactory(name="Newborn", slug="newborn", issue_prefix="NEW")
     factories.MembershipFactory(project=world.empty, user=world.jonas, role=Role.OWNER)
+    world.workshop = _workshop(world)
     summarise_deployments(now=world.now)
+    route_issues(now=world.now)
+    MonitoringPeriod.objects.open().update(next_look_at=world.now + DAY)  # no test's look changes what is shown
     return world
 
 
@@ -97,8 +103,8 @@ def _measure(world):
 def read(check, times, response_ms, is_down):
     """Store one reading of `check` at each of `times`; one that found it down has no response time."""
     up, response = (
-        factories.SeriesFactory(environment=check.environment, metric=None, health_check=check, aspect=aspect)
-        for aspect in ("up", "response_time")
+        Series.objects.get_or_create(environment=check.environment, health_check=check, aspect=aspect)[0]
+        for aspect in (Series.UP, Series.RESPONSE_TIME)
     )
     store.append([up.pk] * len(times), times, [0.0 if down else 1.0 for down in is_down])
     answered = [(at, ms) for at, ms, down in zip(times, response_ms, is_down, strict=True) if not down]
@@ -148,6 +154,43 @@ def _write(world):
     )
     world.token = factories.ApiTokenFactory(project=world.project, name="GitHub pipeline", created_by=world.jonas)
     factories.ApiTokenFactory(project=world.project, name="Old pipeline", revoked_at=world.now - DAY)
+
+
+# --- what tests change: a project of its own --------------------------------------------------------------------------
+
+
+def _workshop(world):
+    """A project in which tests may do as they like."""
+    project = factories.ProjectFactory(name="Workshop", slug="workshop", issue_prefix="WORK")
+    for person, role in ((world.aylin, Role.RESPONDER), (world.jonas, Role.OWNER)):
+        factories.MembershipFactory(project=project, user=person, role=role)
+    factories.EnvironmentFactory(project=project)
+    return project
+
+
+def fresh_issue(world, title, **fields):
+    """An issue of the workshop with its tier, for one test to work on."""
+    issue = open_issue(
+        project=world.workshop, title=title, severity="MAJOR", actor=MACHINE, now=timezone.now(), **fields
+    )
+    route_issues(now=timezone.now())
+    return issue
+
+
+def fresh_deployment(world, name):
+    """A deployment to an environment `name` of the workshop, watched for 30 min and read well; its last look is due."""
+    now = timezone.now()
+    live_at = now - timedelta(minutes=30)
+    environment = factories.MonitoringPolicyFactory(
+        environment__project=world.workshop, environment__name=name, initial_seconds=1800
+    ).environment
+    for version, at in ((f"{name}.0", live_at - DAY), (f"{name}.1", live_at)):
+        deployment = factories.DeploymentFactory(environment=environment, version=version, finished_at=at)
+    open_periods(now=live_at)
+    check = factories.HealthCheckFactory(environment=environment, name="Home page", state="UP", state_since=live_at)
+    times = [now - MINUTE * minute for minute in range(26 * 60, -1, -1)]
+    read(check, times, [120.0 + minute % 7 for minute in range(len(times))], [False] * len(times))
+    return deployment
 
 
 def session_cookie(person, site):
