@@ -23,8 +23,8 @@ from support.models import SupportTier
 #: Findings with a picture, rows of the stream before "Show all", and checks with their readings.
 PICTURED, LATEST, CHECKS = 12, 40, 60
 _END = re.compile(r"(?<=[.!?])\s+(?=\S)")
-#: Results that deserve a picture; the others are lines of a table.
-_TELLING = (FindingResult.REGRESSED, FindingResult.INCONCLUSIVE)
+#: Reasons for which nothing can be shown beside a finding: such ones are lines of the table.
+_TELL_NOTHING = {"TOO_LITTLE", "NO_HISTORY", "GONE_SILENT"}
 _RESULT_TONES = {FindingResult.REGRESSED: "degraded", FindingResult.INCONCLUSIVE: "unsure"}
 
 
@@ -114,7 +114,7 @@ class DeploymentView:
 
 def deployment_view(story: Story, *, events: str, now: datetime) -> DeploymentView:
     """Return what the page shows of `story`; `events` is the stream's filter, empty for the latest of all."""
-    telling = [row for row in story.judged if row.result in _TELLING]
+    telling = [row for row in story.judged if _is_telling(row)]
     pictured = telling[:PICTURED]
     pictures = finding_pictures(pictured, story.deployment, until=_until(story, now)) if pictured else {}
     drawn = {row.pk for row in pictured}
@@ -141,6 +141,14 @@ def deployment_view(story: Story, *, events: str, now: datetime) -> DeploymentVi
         change_count=len(story.system_changes) + len(story.configuration_changes),
         is_dated=any(timezone.localdate(row.at) != timezone.localdate(now) for row in latest),
     )
+
+
+def _is_telling(finding: Finding) -> bool:
+    """Tell whether a finding deserves a picture."""
+    reasons = finding.facts.get("reasons") if isinstance(finding.facts, dict) else None
+    tells_nothing = isinstance(reasons, list) and not _TELL_NOTHING.isdisjoint(map(str, reasons))
+    is_unclear = finding.result == FindingResult.INCONCLUSIVE and not tells_nothing
+    return finding.result == FindingResult.REGRESSED or is_unclear
 
 
 def _until(story: Story, now: datetime) -> datetime:

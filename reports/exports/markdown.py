@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Sequence
 
-from reports.exports.record import Lesson, Record
+from reports.exports.record import Lesson, Record, TimelineEntry
 from reports.exports.text import NOTHING, clean, clock, day, lesson_groups, moment
 
 CONTENT_TYPE = "text/markdown; charset=utf-8; variant=GFM"
@@ -109,8 +109,12 @@ def _timeline(record: Record) -> Iterable[str]:
         yield "## Timeline"
         yield _table(
             ("Time", "Event"),
-            [(moment(record, row.at), " ".join(filter(None, (row.text, row.detail)))) for row in record.timeline],
+            [(moment(record, row.at), _told(row)) for row in record.timeline],
         )
+
+
+def _told(row: TimelineEntry) -> str:
+    return f"{row.text}{'' if row.text.endswith('.') else '.'} {row.detail}" if row.detail else row.text
 
 
 def _escalations(record: Record) -> Iterable[str]:

@@ -228,30 +228,35 @@ def _tone(event: IssueEvent) -> str:
 
 def of_assignments(project: str, assignments: Iterable[Assignment]) -> Iterator[Happening]:
     """Which tier had each issue, and why it went on; `assignments` in the order of time."""
-    held: dict[int, str] = {}
-    for assignment in assignments:
-        tier, before = assignment.tier.label, held.get(assignment.issue_id, "")
-        held[assignment.issue_id] = tier
+    for assignment, before in with_former(assignments):
+        tier = assignment.tier.label
         yield Happening(
             key=f"assignment-{assignment.pk}",
             at=assignment.started_at,
             group="escalations",
             subject=assignment.issue.reference,
             target=Target("issue", project, assignment.issue.reference),
-            text=f"went from {before} to {tier}: {assignment.note or why(assignment)}" if before else f"went to {tier}",
+            text=f"went from {before.tier.label} to {tier}: {why(assignment, before)}" if before else f"went to {tier}",
             icon="stairs-up",
             tone="degraded" if before else "",
         )
 
 
-def why(assignment: Assignment) -> str:
-    """Return the reason of an assignment in words."""
-    reasons = {
-        AssignmentReason.ROUTED: "routed by severity",
-        AssignmentReason.FUNCTIONAL_ESCALATION: "the clock ran out",
-        AssignmentReason.HIERARCHICAL_ESCALATION: "escalated by a person",
-    }
-    return reasons[AssignmentReason(assignment.reason)]
+def with_former(assignments: Iterable[Assignment]) -> Iterator[tuple[Assignment, Assignment | None]]:
+    """Yield each assignment with the one of its issue before it; `assignments` in the order of time."""
+    held: dict[int, Assignment] = {}
+    for assignment in assignments:
+        yield assignment, held.get(assignment.issue_id)
+        held[assignment.issue_id] = assignment
+
+
+def why(assignment: Assignment, before: Assignment) -> str:
+    """Return why an issue went on, in words: its note, or the clock that ran out."""
+    if assignment.note:
+        return assignment.note
+    if assignment.reason == AssignmentReason.FUNCTIONAL_ESCALATION and before.escalate_at:
+        return f"the {words.period(before.escalate_at - before.started_at)} clock ran out"
+    return str(AssignmentReason(assignment.reason).label.lower())
 
 
 def of_notifications(project: str, notifications: Iterable[Notification]) -> Iterator[Happening]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from deployments.models import Deployment
 from monitoring import store
-from monitoring.models import Finding, HealthCheck, Series
+from monitoring.models import CheckState, Finding, HealthCheck, Series
 from monitoring.selectors.charts import (
     GAP_STEPS,
     Chart,
@@ -212,7 +212,8 @@ def _since(samples: Samples, begin: float) -> Samples:
 def _spark(check: HealthCheck, samples: Samples, deployments: Sequence[Deployment], begin: float, end: float) -> Spark:
     marks = [(_share(row, begin, end), "rollback" if row.kind == "ROLLBACK" else "deploy") for row in deployments]
     band = _usual(samples, deployments)
-    latest = words.quantity(round(float(samples.values[-1])), "ms")
+    is_down = check.state == CheckState.DOWN and check.paused_at is None
+    latest = "no answer" if is_down else words.quantity(round(float(samples.values[-1])), "ms")
     expected = f"before {words.number(round(band[0]))} to {words.number(round(band[1]))}" if band else ""
     return Spark(
         check=check,
@@ -222,8 +223,8 @@ def _spark(check: HealthCheck, samples: Samples, deployments: Sequence[Deploymen
         latest=latest,
         expected=expected,
         label=f"Response time of {check.name}: {latest} now{f', {expected} ms' if expected else ''}",
-        start=datetime.fromtimestamp(begin, UTC),
-        end=datetime.fromtimestamp(float(samples.times[-1]), UTC),
+        start=datetime.fromtimestamp(begin - begin % 60, UTC),
+        end=datetime.fromtimestamp(end - end % 60, UTC),
     )
 
 

@@ -192,13 +192,15 @@ def _timeline(story: Story) -> tuple[plain.TimelineEntry, ...]:
 
 
 def _escalations(story: Story) -> Iterable[plain.Escalation]:
-    held: dict[int, str] = {}
-    for assignment in story.assignments:
-        before, tier = held.get(assignment.issue_id), assignment.tier.label
-        held[assignment.issue_id] = tier
+    for assignment, before in happenings.with_former(story.assignments):
         if before:
-            reason = assignment.note or happenings.why(assignment)
-            yield plain.Escalation(assignment.started_at, assignment.issue.reference, before, tier, reason)
+            yield plain.Escalation(
+                at=assignment.started_at,
+                issue=assignment.issue.reference,
+                from_tier=before.tier.label,
+                to_tier=assignment.tier.label,
+                reason=happenings.why(assignment, before),
+            )
 
 
 def _lessons(lessons: Iterable[Lesson]) -> plain.LessonsLearned:

@@ -65,7 +65,8 @@ class Story:
     @property
     def not_watched(self) -> list[tuple[str, str]]:
         """What counts as unknown, and why: findings without data, and checks that are paused."""
-        blind = [(row.name, row.sentence) for row in self.findings if row.result == FindingResult.NO_DATA]
+        without = [row for row in self.findings if row.result == FindingResult.NO_DATA]
+        blind = [(row.name, row.sentence.removeprefix(f"{row.name}: ")) for row in without]
         named = {name for name, _ in blind}
         paused = [check for check in self.checks if check.paused_at and check.name not in named]
         return blind + [(check.name, "The check is paused.") for check in paused]

@@ -142,6 +142,13 @@ def test_a_spark_shows_the_line_its_deployments_and_what_was_before():
     assert spark.label == "Response time of Checkout API: 450\u00a0ms now, before 310 to 310 ms"
 
 
+def test_a_check_that_is_down_shows_no_answer_instead_of_its_last_time():
+    world = rollback_world()
+    measure(world.checkout, NOW - 3 * HOUR, NOW - HOUR, MINUTE, lambda at: 310)
+    HealthCheck.objects.filter(pk=world.checkout.pk).update(state="DOWN")
+    assert card_of(world, "production").spark.latest == "no answer"
+
+
 def test_a_gap_in_the_readings_stays_a_gap():
     world = rollback_world()
     series = measure(world.checkout, NOW - 3 * HOUR, NOW - 2 * HOUR, MINUTE, lambda at: 300)

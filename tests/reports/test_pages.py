@@ -14,6 +14,7 @@ from reports.models import Lesson
 from tests.factories import (
     DeploymentFactory,
     EnvironmentFactory,
+    FindingFactory,
     IssueFactory,
     MembershipFactory,
     ProjectFactory,
@@ -276,6 +277,14 @@ def test_the_counts_on_the_tabs_are_what_the_page_shows(owner, world):
     assert counts == {
         "findings": "2", "checks": "2", "blind": "2", "timeline": "18", "changes": "2", "issues": "2", "lessons": "2",
     }  # fmt: skip
+
+
+def test_a_finding_with_too_little_behind_it_is_a_line_and_no_picture(owner, world):
+    facts = {"reasons": ["TOO_LITTLE"], "unit": "ms"}
+    FindingFactory(verdict=world.verdict, name="Search p95", result="INCONCLUSIVE", facts=facts, position=9)
+    body = owner.get(page_of(world, "deployment", world.bad.pk)).content.decode()
+    assert body.count('<article class="finding"') == 1
+    assert "Search p95" in body
 
 
 def test_it_polls_while_the_watch_runs_and_stops_when_it_is_over(owner, world):

@@ -124,3 +124,15 @@ def test_what_was_never_written_down_says_so():
 def test_the_record_can_be_exported():
     text = markdown.export(record_of(rollback_world().bad))
     assert "| ADDRESS\\_LOOKUP | on (was off) | Fewer wrong addresses |" in text
+
+
+def test_an_escalation_without_a_note_names_the_clock_that_ran_out():
+    world = rollback_world()
+    world.critical.assignments.update(note="")
+    assert record_of(world.bad).escalations[0].reason == "the 15\u00a0min clock ran out"
+
+
+def test_what_was_not_watched_is_named_once():
+    world = rollback_world()
+    world.verdict.findings.filter(result="NO_DATA").update(sentence="Warehouse sync lag: no values since then.")
+    assert record_of(world.bad).verdict.not_watched[0].reason == "no values since then."
