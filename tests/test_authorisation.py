@@ -16,6 +16,8 @@ from django.urls import URLResolver, get_resolver
 from deployments.models import Role, Scope
 from tests import authorisation_world as worlds
 
+pytestmark = pytest.mark.django_db
+
 TABLE = Path(__file__).with_name("authorisation.txt")
 VERBS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 ROLES = {role.value.lower(): role for role in Role}

@@ -18,6 +18,8 @@ from deployments.models import Role, Scope
 from tests.authorisation_world import World, body
 from tests.test_authorisation import routes, rows_of
 
+pytestmark = pytest.mark.django_db
+
 FILE = Path(__file__).with_name("query_counts.json")
 # Asks the broker and the clock; how often does not matter.
 UNCOUNTED = {"healthz", "readyz", "favicon", "api_openapi", "api_docs"}
