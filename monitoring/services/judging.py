@@ -72,8 +72,8 @@ def _look(pk: int, now: datetime) -> bool:
 
 
 def _is_settled(period: MonitoringPeriod, now: datetime) -> bool:
-    """Whether nothing that a look could find would change what stands."""
-    return period.result == Result.FAILED or (period.result is not None and now >= period.closes_at)
+    """Whether nothing that a look could find would change what stands; a bad verdict is completed at the end."""
+    return period.result == Result.FAILED and now < period.closes_at
 
 
 # --- one look ---------------------------------------------------------------------------------------------------------
@@ -112,8 +112,9 @@ def _looks_due(period: MonitoringPeriod, at: float) -> int:
 def _keep(period: MonitoringPeriod, judgement: judged.Judgement, evidence: Evidence, now: datetime) -> Verdict | None:
     """Write the look down, and let it stand if it is the last one or finds something bad."""
     result = str(judgement.result) if judgement.result else None
-    if period.result is not None:  # DEGRADED stands: only worse replaces it
-        if result != Result.FAILED:
+    if period.result is not None:  # what stands is replaced by worse, or at the end by the same with all findings
+        is_worse = result == Result.FAILED and period.result != Result.FAILED
+        if not is_worse and not (evidence.is_last and result == period.result):
             return None
         period.verdicts.final().update(is_final=False)
     is_final = evidence.is_last or result in BAD
@@ -128,7 +129,7 @@ def _keep(period: MonitoringPeriod, judgement: judged.Judgement, evidence: Evide
         inputs=_finite(to_json(evidence)),
     )
     Finding.objects.bulk_create(_findings(verdict, judgement, evidence))
-    if is_final:
+    if is_final and result != period.result:
         period.result, period.decided_at = result, now
     return verdict
 

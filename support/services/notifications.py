@@ -40,7 +40,7 @@ def _announce_assignments(channel: NotificationChannel, now: datetime) -> int:
     ).select_related("tier", "issue__project", "issue__environment", "issue__deployment", "issue__owner")
     if channel.tier_id:
         rows = rows.filter(tier=channel.tier_id)
-    fresh = _unheard(rows, channel, "assignment").order_by("started_at", "pk")
+    fresh = _unheard(rows, channel, "assignment:", "pk").order_by("started_at", "pk")
     return each(
         fresh, lambda row: _queue(channel, _kind(row), row, messages.of_assignment, now), name="announce_issues"
     )
@@ -66,7 +66,7 @@ def _announce_moves(channel: NotificationChannel, now: datetime) -> int:
     ).select_related("actor", "issue__project", "issue__environment", "issue__deployment", "issue__owner")
     if channel.tier_id:
         rows = rows.filter(Exists(Assignment.objects.filter(issue=OuterRef("issue"), tier=channel.tier_id)))
-    fresh = _unheard(rows, channel, "event").order_by("occurred_at", "pk")
+    fresh = _unheard(rows, channel, "event:", "pk").order_by("occurred_at", "pk")
     return each(
         fresh,
         lambda row: _queue(channel, MOVES[row.changes["status"][1]], row, messages.of_move, now),
@@ -80,7 +80,8 @@ def _announce_verdicts(channel: NotificationChannel, now: datetime) -> int:
         period__deployment__project=channel.project_id,
         looked_at__gte=_since(channel, now),
     ).select_related("period__environment", "period__deployment__project")
-    fresh = _unheard(rows, channel, "verdict").order_by("looked_at", "pk")
+    # one message for a period and a result: what is completed at the end of a period is not news
+    fresh = _unheard(rows, channel, "period:", "period_id", ":", "result").order_by("looked_at", "pk")
     kind = NotificationKind.VERDICT_REACHED
     return each(fresh, lambda row: _queue(channel, kind, row, messages.of_verdict, now), name="announce_verdicts")
 
@@ -89,9 +90,10 @@ def _since(channel: NotificationChannel, now: datetime) -> datetime:
     return max(channel.hears_from_at, now - LOOK_BACK)
 
 
-def _unheard(rows: QuerySet[Any], channel: NotificationChannel, word: str) -> QuerySet[Any]:
-    """Return those of `rows` that have no notification in `channel`."""
-    subject = Concat(Value(f"{word}:"), Cast("pk", CharField()), output_field=CharField())
+def _unheard(rows: QuerySet[Any], channel: NotificationChannel, *parts: str) -> QuerySet[Any]:
+    """Return those of `rows` that have no notification in `channel`; `parts` (words ending in :, fields) name them."""
+    texts = [Value(part) if part.endswith(":") else Cast(part, CharField()) for part in parts]
+    subject = Concat(*texts, output_field=CharField())
     heard = Notification.objects.filter(channel=channel, subject=OuterRef("subject"))
     unheard: QuerySet[Any] = rows.annotate(subject=subject).filter(~Exists(heard))
     return unheard
