@@ -2,7 +2,9 @@
 
 import ast
 import io
+import os
 import re
+import shutil
 import subprocess
 import sys
 import tokenize
@@ -12,6 +14,7 @@ from pathlib import Path
 
 import pytest
 from celery import current_app
+from django.contrib.staticfiles import finders
 from django.core.management import call_command
 from django.template import engines
 from django.utils.module_loading import import_string
@@ -21,28 +24,40 @@ from postdeploy import wiring
 ROOT = Path(__file__).resolve().parent.parent
 APPS = ("postdeploy", "deployments", "monitoring", "issues", "support", "reports")
 TASK_LINES = 15
-FUNCTION_LINES = 60
+FUNCTION_LINES, FILE_LINES = 45, 420
 # Heavy libraries that a process should pay for only when it uses them.
 MAY_BE_IMPORTED_LATE = {"scipy", "numpy", "playwright"}
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 
 
+HIDDEN_BUT_OURS = {".ci", ".env.example", ".gitignore", ".dockerignore"}
+
+
 @cache
 def tracked_files():
     """Everything in the repository: what is committed, and what would be."""
-    listed = subprocess.run(
-        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
-        cwd=ROOT,
-        capture_output=True,
-        check=False,
-    )
-    if listed.returncode:  # an unpacked archive
-        names = [
-            str(p.relative_to(ROOT)) for p in ROOT.rglob("*") if not set(p.parts) & {".venv", ".tools", "var", ".git"}
-        ]
-    else:
-        names = listed.stdout.decode().split("\0")
-    return sorted(ROOT / name for name in names if name and (ROOT / name).is_file())
+    names = listed_by_git() or listed_by_walking()
+    return sorted(ROOT / name for name in names if (ROOT / name).is_file())
+
+
+def listed_by_git():
+    """Return nothing where there is no git, or where it does not trust the owner of the directory."""
+    if not shutil.which("git"):
+        return []
+    listing = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
+    done = subprocess.run(listing, cwd=ROOT, capture_output=True, check=False)
+    return [name for name in done.stdout.decode().split("\0") if name]
+
+
+def listed_by_walking():
+    for directory, below, names in os.walk(ROOT):
+        here = Path(directory).relative_to(ROOT)
+        below[:] = [name for name in below if is_ours(name) and here / name != Path("var")]
+        yield from (str(here / name) for name in names if is_ours(name))
+
+
+def is_ours(name):
+    return name in HIDDEN_BUT_OURS or not (name.startswith(".") or name == "__pycache__" or name.endswith(".pyc"))
 
 
 def python_files(*, with_tests=False):
@@ -196,6 +211,45 @@ def test_functions_are_short():
     assert long == []
 
 
+def test_files_have_one_subject_and_stay_short():
+    long = {place(path): len(path.read_text().splitlines()) for path in python_files()}
+    assert {name: lines for name, lines in long.items() if lines > FILE_LINES} == {}
+
+
+def test_nothing_speaks_to_the_world_but_through_the_guarded_module():
+    """What a person or a report can make us ask goes through `postdeploy/lib/http`; the rest is named here."""
+    may = {
+        "postdeploy/lib/http": "the guarded module itself",
+        "postdeploy/embedded.py": "asks our own Valkey, on a unix socket",
+        "postdeploy/management/commands/up.py": "asks our own first page",
+        "support/transports/email.py": "the mail server of the settings",
+        "reports/demo": "the demo's shop and pipeline, on loopback",
+    }
+    speakers = {
+        "requests",
+        "httpx",
+        "aiohttp",
+        "urllib3",
+        "urllib.request",
+        "http.client",
+        "socket",
+        "smtplib",
+        "pycurl",
+    }
+    found = set()
+    for path in python_files():
+        for node in ast.walk(tree(path)):
+            modules = {alias.name for alias in node.names} if isinstance(node, ast.Import) else set()
+            modules |= {node.module} if isinstance(node, ast.ImportFrom) else set()
+            if modules & speakers and not place(path).startswith(tuple(may)):
+                found.add(f"{place(path, node.lineno)} {modules & speakers}")
+    assert found == set()
+
+
+def test_no_view_is_exempt_from_csrf_protection():
+    assert [place(path) for path in python_files() if "csrf_exempt" in path.read_text()] == []
+
+
 def test_no_complaint_is_silenced_wholesale():
     """An ignore names what it ignores, and only one line of it."""
     blanket = re.compile(
@@ -289,6 +343,18 @@ def test_every_template_compiles():
         engine.get_template(str(path.relative_to(ROOT / "templates")))
 
 
+def test_every_static_file_that_is_named_exists():
+    """A missing one is a gap on a page here, and an error 500 where hashed files are served."""
+    named = re.compile(r"""\{%\s*static\s+["']([^"']+)["']|\bstatic\(["']([^"']+)["']\)""")
+    missing = []
+    for path in [*templates(), *python_files()]:
+        for groups in named.findall(path.read_text()):
+            name = "".join(groups)
+            if "{" not in name and finders.find(name) is None:
+                missing.append(f"{place(path)}: {name}")
+    assert missing == []
+
+
 # --- the repository ---------------------------------------------------------------------------------------------------
 
 
@@ -343,6 +409,11 @@ def test_every_dependency_has_its_reason():
 
 MACHINE_PATH = re.compile(rb"(?<![\w.<>/-])/(?:work|home|root|Users|opt/homebrew)/[\w.-]+")
 READABLE = {".py", ".md", ".txt", ".toml", ".yml", ".yaml", ".html", ".css", ".js", ".json", ".sh", ".example", ""}
+
+
+def test_the_repository_can_be_listed_without_git():
+    if by_git := listed_by_git():
+        assert set(by_git) >= set(listed_by_walking())
 
 
 def test_no_file_names_a_path_of_somebodys_machine():
