@@ -25,6 +25,7 @@ def logging_config(*, log_format: str, level: str) -> None:
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=True,
     )
+    logging.captureWarnings(log_format == "json")  # Python's own would be two lines that are no JSON
     logging.config.dictConfig(
         {
             "version": 1,
