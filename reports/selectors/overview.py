@@ -4,7 +4,6 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
 
 from django.db.models import (
     Case,
@@ -20,8 +19,8 @@ from django.db.models import (
     When,
 )
 
-from deployments.models import Deployment, DeploymentStatus, Environment, Project, Tier
-from issues.models import Issue, IssueEvent, IssueStatus, Severity
+from deployments.models import Deployment, DeploymentQuerySet, DeploymentStatus, Environment, Project, Tier
+from issues.models import Issue, IssueStatus, Severity
 from monitoring.models import CheckState, HealthCheck, Outage
 from monitoring.selectors import watch_states
 from monitoring.watch import WatchState
@@ -35,6 +34,7 @@ from support.models import Assignment, SupportTier, TierMember, Track
 from support.selectors import Clock, clocks
 
 ATTENTION, RECENT = 8, 8
+STUCK_AFTER = timedelta(days=1)
 _TIERS = [Tier.PRODUCTION, Tier.STAGING, Tier.TESTING, Tier.DEVELOPMENT, Tier.OTHER]
 
 
@@ -135,9 +135,8 @@ def overview_cards(
     project: Project, now: datetime, *, environments: Sequence[Environment], checks: Sequence[HealthCheck]
 ) -> list[Card]:
     """Return one card per environment, production first, in a fixed number of queries."""
-    current = {row.environment_id: row for row in _newest(_deployments(project).succeeded(), "finished_at")}
-    running = _deployments(project).filter(status__in=[DeploymentStatus.PENDING, DeploymentStatus.RUNNING])
-    under_way = {row.environment_id: row for row in _newest(running, "occurred_at") if _is_recent(row, now)}
+    current = {row.environment_id: row for row in _current(project)}
+    under_way = {row.environment_id: row for row in _under_way(project, now)}
     states = watch_states(current.values(), now)
     counts = _open_by_severity(project)
     of = {pk: [check for check in checks if check.environment_id == pk] for pk in (e.pk for e in environments)}
@@ -170,18 +169,22 @@ def _environments(project: Project) -> QuerySet[Environment]:
     return Environment.objects.of(project).order_by(order, "created_at", "pk")
 
 
-def _deployments(project: Project) -> Any:
+def _deployments(project: Project) -> DeploymentQuerySet:
     return Deployment.objects.of(project).select_related("environment")
 
 
-def _newest(rows: QuerySet[Deployment], order: str) -> QuerySet[Deployment]:
-    """The first of each environment, the latest `order` first."""
-    return rows.order_by("environment_id", F(order).desc(nulls_last=True), "-reported_at").distinct("environment_id")
+def _current(project: Project) -> QuerySet[Deployment]:
+    """What runs in each environment: one step down an index for each, however many there were."""
+    live = Deployment.objects.succeeded().filter(environment=OuterRef("pk")).order_by("-finished_at", "-reported_at")
+    newest = Environment.objects.of(project).annotate(newest=Subquery(live.values("pk")[:1]))
+    return _deployments(project).filter(pk__in=newest.values("newest"))
 
 
-def _is_recent(row: Deployment, now: datetime) -> bool:
-    """A pipeline that was heard of last a day ago is stuck, not under way."""
-    return row.occurred_at > now - timedelta(days=1)
+def _under_way(project: Project, now: datetime) -> QuerySet[Deployment]:
+    """The pipeline that runs for each environment; one that was heard of last a day ago is stuck, not under way."""
+    running = _deployments(project).filter(status__in=[DeploymentStatus.PENDING, DeploymentStatus.RUNNING])
+    rows = running.filter(occurred_at__gt=now - STUCK_AFTER)
+    return rows.order_by("environment_id", "-occurred_at", "-reported_at").distinct("environment_id")
 
 
 def _is_down(check: HealthCheck) -> bool:
@@ -218,16 +221,16 @@ def _counts(project: Project, environment: Environment, counts: Counter[tuple[in
 
 
 def _latest_events(project: Project) -> dict[int, datetime]:
-    """When something was last heard of each environment: of an issue or an outage."""
-    issues = IssueEvent.objects.filter(issue__project=project, issue__environment__isnull=False).order_by()
-    outages = Outage.objects.filter(health_check__environment__project=project).order_by()
+    """When an issue or a check of each environment last changed."""
+    issues = Issue.objects.of(project).filter(environment__isnull=False).order_by()
     found: dict[int, datetime] = dict(
-        issues.values("issue__environment").annotate(at=Max("occurred_at")).values_list("issue__environment", "at")
+        issues.values("environment").annotate(at=Max("updated_at")).values_list("environment", "at")
     )
+    outages = Outage.objects.filter(health_check__environment__project=project).order_by()
     of_outages = outages.values("health_check__environment").annotate(began=Max("confirmed_at"), ended=Max("ended_at"))
     for row in of_outages:
-        times = [at for at in (row["began"], row["ended"], found.get(row["health_check__environment"])) if at]
-        found[row["health_check__environment"]] = max(times)
+        environment = row["health_check__environment"]
+        found[environment] = max(at for at in (row["began"], row["ended"], found.get(environment)) if at)
     return found
 
 
