@@ -254,12 +254,13 @@ class Installation:
 @pytest.fixture(scope="module")
 def installation(tmp_path_factory):
     directory = tmp_path_factory.mktemp("compose")
-    database, remove = database_of_our_own("postdeploy_compose")
+    number = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))  # each process of xdist has its own
+    database, remove = database_of_our_own(f"postdeploy_compose_{number}")
     environment = {
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         "HOSTNAME": socket.gethostname(),
         "DATABASE_URL": database,
-        "REDIS_URL": os.environ["REDIS_URL"].partition("?")[0] + "?db=40",
+        "REDIS_URL": os.environ["REDIS_URL"].partition("?")[0] + f"?db={40 + number}",
         "SECRET_KEY": get_random_secret_key(),
         "SITE_URL": "http://127.0.0.1:8000",
         "VAR": str(directory / "var"),
