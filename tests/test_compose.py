@@ -251,9 +251,8 @@ class Installation:
         return subprocess.run(command, **self.options("web"), capture_output=True, text=True, check=True).stdout.strip()
 
 
-@pytest.fixture(scope="module")
-def installation(tmp_path_factory):
-    directory = tmp_path_factory.mktemp("compose")
+@pytest.fixture
+def installation(tmp_path):
     number = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))  # each process of xdist has its own
     database, remove = database_of_our_own(f"postdeploy_compose_{number}")
     environment = {
@@ -263,20 +262,18 @@ def installation(tmp_path_factory):
         "REDIS_URL": os.environ["REDIS_URL"].partition("?")[0] + f"?db={40 + number}",
         "SECRET_KEY": get_random_secret_key(),
         "SITE_URL": "http://127.0.0.1:8000",
-        "VAR": str(directory / "var"),
-        "STATIC_ROOT": str(directory / "collected"),
+        "VAR": str(tmp_path / "var"),
+        "STATIC_ROOT": str(tmp_path / "collected"),
         "STATIC_COLLECTED": "1",
         "LOG_FORMAT": SERVICES["web"]["environment"]["LOG_FORMAT"],
     }
-    installation = Installation(directory, environment, free_port())
+    installation = Installation(tmp_path, environment, free_port())
     yield installation
     installation.end()
     remove()
 
 
-@pytest.mark.processes
-@pytest.mark.xdist_group("compose")
-def test_the_static_files_of_the_image_can_be_collected(installation):
+def collect_static_files(installation):
     done = subprocess.run(
         [sys.executable, "manage.py", "collectstatic", "--noinput", "--verbosity", "0"],
         **installation.options("web"),
@@ -288,9 +285,7 @@ def test_the_static_files_of_the_image_can_be_collected(installation):
     assert (installation.directory / "collected" / "staticfiles.json").exists()
 
 
-@pytest.mark.processes
-@pytest.mark.xdist_group("compose")
-def test_every_command_starts_gets_healthy_and_stops(installation):
+def start_every_command(installation):
     done = installation.run("migrate")
     assert done.returncode == 0, done.stderr
     for name in ("web", "worker", "polls", "beat"):
@@ -304,10 +299,7 @@ def test_every_command_starts_gets_healthy_and_stops(installation):
     assert installation.ask("/account/login/")[0] == 200
 
 
-@pytest.mark.processes
-@pytest.mark.xdist_group("compose")
-def test_every_line_they_log_is_one_json_object_without_a_secret(installation):
-    """Runs after the test above, on its processes, and stops them."""
+def check_every_line_is_one_json_object_without_a_secret(installation):
     token, wrong, value, marker = installation.token(), "pd_" + "wrong" * 8, "hunter2-hunter2", "\n{}forged"
     changes = [{"setting": "API_KEY", "value": value, "secret": True}, {"setting": "DB_PASSWORD", "value": value}]
     report = {"project": "shop", "environment": "production", "version": "1", "configuration_changes": changes}
@@ -331,3 +323,10 @@ def test_every_line_they_log_is_one_json_object_without_a_secret(installation):
         assert secret not in everything
     requests = [json.loads(line) for line in installation.lines("web")]
     assert [r for r in requests if r["event"] == "request" and r["path"] == "/api/v1/deployments" and r["request_id"]]
+
+
+@pytest.mark.processes
+def test_every_command_starts_gets_healthy_logs_json_without_a_secret_and_stops(installation):
+    collect_static_files(installation)
+    start_every_command(installation)
+    check_every_line_is_one_json_object_without_a_secret(installation)
