@@ -68,6 +68,7 @@ class Pipeline:
             "status": "running",
             "source": "demo",
             "external_id": external_id,
+            "deployed_by": "Mira Kowalski",
             **release,
         }
         deployment = self._api("POST", "/deployments", report)
