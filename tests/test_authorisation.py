@@ -255,14 +255,16 @@ def is_refused_everywhere(caller, rows, route):
     return not any(may(caller, row, route) for row in rows.values())
 
 
-@pytest.mark.parametrize("name", [name for name in OURS if set(routes()[name].arguments) - {"project"}])
+def names_a_row(name):
+    """Tell whether the address names a row below its project, and nothing that is no row."""
+    arguments = set(routes()[name].arguments) - {"project"}
+    return bool(arguments) and all(worlds.is_row(name, argument) for argument in arguments - {"ending"})
+
+
+@pytest.mark.parametrize("name", [name for name in OURS if names_a_row(name)])
 def test_a_foreign_id_below_the_own_project_is_not_found(name, ours, theirs):
     """Our owner, and our token, name an object of another project in an address that is otherwise theirs to use."""
     route = routes()[name]
-    if not rows_of(name) or not all(
-        worlds.is_row(name, argument) for argument in route.arguments if argument != "project"
-    ):
-        pytest.skip("its arguments name no row")
     mixed = SimpleNamespace(
         value=lambda name, argument: (ours if argument == "project" else theirs).value(name, argument)
     )
