@@ -7,7 +7,8 @@ from django.db.models import QuerySet
 from rest_framework.response import Response
 
 from deployments import services
-from deployments.models import ApiToken, Deployment, DeploymentQuerySet, DeploymentStatus, Project
+from deployments.models import Deployment, DeploymentQuerySet, DeploymentStatus
+from deployments.selectors import project_of, token_of
 from deployments.services import Claim, Disagrees, Reported
 from deployments.shapes import (
     CancelInput,
@@ -219,21 +220,6 @@ class Changes(Endpoint):
         row = deployment_of(request, deployment)
         services.add_changes(deployment=row, **changes_of(values))
         return Response(ChangesOutput(row).data, status=201)
-
-
-def token_of(request: ApiRequest) -> ApiToken:
-    """Return the token that the request was signed in with."""
-    assert isinstance(request.auth, ApiToken)
-    return request.auth
-
-
-def project_of(request: ApiRequest, slug: str) -> Project:
-    """Return the project if the token may use it; Refused (404) naming those that it may."""
-    own = token_of(request).project
-    if own.slug == slug:
-        return own
-    detail = f"There is no project “{slug}” that this token may use. It may use: {own.slug}."
-    raise Refused(404, detail, code="unknown_project", projects=[own.slug])
 
 
 def deployments_for(request: ApiRequest) -> DeploymentQuerySet:

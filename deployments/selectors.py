@@ -10,6 +10,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404
 
 from deployments.models import ApiToken, Deployment, DeploymentQuerySet, Membership, Project, Role
+from postdeploy.api import ApiRequest, Refused
 
 
 def project_for(user: Any, slug: str, *, at_least: Role = Role.VIEWER) -> Project:
@@ -31,6 +32,21 @@ def role_in(project: Project, user: Any) -> Role:
     if user.is_superuser:
         return Role.OWNER
     return Role(Membership.objects.get(project=project, user=user).role)
+
+
+def token_of(request: ApiRequest) -> ApiToken:
+    """Return the token that the request was signed in with."""
+    assert isinstance(request.auth, ApiToken)
+    return request.auth
+
+
+def project_of(request: ApiRequest, slug: str) -> Project:
+    """Return the project if the token may use it; Refused (404) naming those that it may."""
+    own = token_of(request).project
+    if own.slug == slug:
+        return own
+    detail = f"There is no project “{slug}” that this token may use. It may use: {own.slug}."
+    raise Refused(404, detail, code="unknown_project", projects=[own.slug])
 
 
 def live_before(deployment: Deployment) -> Deployment | None:

@@ -4,7 +4,8 @@ from typing import Any
 
 from rest_framework.response import Response
 
-from deployments.models import ApiToken, Deployment, Environment, Project, User
+from deployments.models import Deployment, Environment, Project, User
+from deployments.selectors import project_of, token_of
 from issues import selectors, services
 from issues.models import Issue
 from issues.services import Actor, Conflict, IssueRefused
@@ -128,25 +129,16 @@ def _as_problem(refused: IssueRefused) -> Refused:
     return Refused(400, refused.sentence, errors=[error])
 
 
-def _token(request: ApiRequest) -> ApiToken:
-    assert isinstance(request.auth, ApiToken)
-    return request.auth
-
-
 def _actor(request: ApiRequest) -> Actor:
-    return Actor.token(_token(request).name)
+    return Actor.token(token_of(request).name)
 
 
 def _project(request: ApiRequest, slug: str | None) -> Project:
-    project = _token(request).project
-    if slug is not None and slug != project.slug:
-        detail = f"There is no project “{slug}” that this token may use; it may use: {project.slug}."
-        raise Refused(404, detail, code="unknown_project", projects=[project.slug])
-    return project
+    return token_of(request).project if slug is None else project_of(request, slug)
 
 
 def _issue(request: ApiRequest, key: str) -> Issue:
-    rows = Issue.objects.of(_token(request).project).select_related(*ROWS)
+    rows = Issue.objects.of(token_of(request).project).select_related(*ROWS)
     found = selectors.find_issue(rows, key)
     if found is None:
         raise Refused(404, f"There is no issue {key[:40]} in this token's project.", code="not_found")

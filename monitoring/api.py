@@ -10,7 +10,8 @@ from django.db.models import QuerySet
 from rest_framework import serializers
 from rest_framework.response import Response
 
-from deployments.models import ApiToken, Deployment, Project
+from deployments.models import Deployment
+from deployments.selectors import project_of, token_of
 from deployments.services import ensure_environment
 from monitoring import services
 from monitoring.facets import STATES, WatchOutput, verdict_facts, watch_facts
@@ -38,21 +39,6 @@ from postdeploy.openapi import operation
 #: A pipeline that waits asks again after so many seconds at the most: an outage decides between two looks.
 LONGEST_WAIT = 10
 READ, WRITE = "deployments:read", "metrics:write"
-
-
-def token_of(request: ApiRequest) -> ApiToken:
-    """Return the token that the request was signed in with."""
-    assert isinstance(request.auth, ApiToken)
-    return request.auth
-
-
-def project_of(request: ApiRequest, slug: str) -> Project:
-    """Return the project if the token may use it; Refused (404) naming those that it may."""
-    own = token_of(request).project
-    if own.slug == slug:
-        return own
-    detail = f"There is no project “{slug}” that this token may use. It may use: {own.slug}."
-    raise Refused(404, detail, code="unknown_project", projects=[own.slug])
 
 
 # --- the gate ---------------------------------------------------------------------------------------------------------

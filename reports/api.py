@@ -8,7 +8,8 @@ from django.http import HttpResponse
 from drf_spectacular.types import OpenApiTypes
 from rest_framework import serializers
 
-from deployments.models import ApiToken, Deployment
+from deployments.models import Deployment
+from deployments.selectors import token_of
 from postdeploy.api import ApiRequest, Endpoint, Refused, StrictSerializer
 from postdeploy.openapi import Handler, operation
 from reports.exports.schema import schema
@@ -91,8 +92,7 @@ class SummaryJson(Summary):
 
 def written_summary(request: ApiRequest, deployment: uuid.UUID, version: int | None) -> DeploymentSummary:
     """Return the asked version of a summary; Refused (404) says what is missing, and when it will be there."""
-    assert isinstance(request.auth, ApiToken)
-    row = Deployment.objects.of(request.auth.project).filter(pk=deployment).first()
+    row = Deployment.objects.of(token_of(request).project).filter(pk=deployment).first()
     if row is None:
         raise Refused(404, "There is no such deployment in this token's project.", code="not_found")
     if summary := summary_of(row, version=version):
