@@ -36,6 +36,7 @@ def start_servers(config):
         os.environ.pop(name, None)
     var = config.stash[DIRECTORY] = Path(tempfile.mkdtemp(prefix="postdeploy-test-"))
     os.environ["VAR"] = str(var)
+    (var / "static").mkdir()  # WhiteNoise warns in every test without it
     needs_postgres, needs_valkey = not os.environ.get("DATABASE_URL"), not os.environ.get("REDIS_URL")
     try:
         servers = embedded.start(var, postgres=needs_postgres, valkey=needs_valkey, is_durable=False)
