@@ -158,7 +158,7 @@ def impact_of_outage(*, check: str, environment: str, is_critical: bool, since: 
 
 def impact_of_finding(*, name: str, environment: str, is_critical: bool, verdict: str, version: str) -> str:
     """Return what a regression means, from the facts: "production with v1.42.0: Error rate got worse…"."""
-    consequence = {"FAILED": "the deployment failed", "DEGRADED": "the deployment is degraded"}
+    consequence = {"FAILED": "its verdict is failed", "DEGRADED": "its verdict is degraded"}
     weight = "critical for the verdict" if is_critical else "not critical for the verdict"
     outcome = consequence.get(verdict, "the verdict is not certain")
     return f"In {environment}, {name} is worse with {version}: {outcome}. It is {weight}."

@@ -1,15 +1,36 @@
 """The API's own description, as a document for programs and as a page for people (works offline, no inline script)."""
 
 import hashlib
-from functools import cache
+from collections.abc import Callable
+from functools import cache, wraps
 from typing import Any
 
 from django.core.serializers.json import DjangoJSONEncoder
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.http import quote_etag
-from django.views.decorators.http import condition, require_safe
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import condition
 from drf_spectacular.generators import SchemaGenerator
+
+from postdeploy.problems import problem_response
+
+View = Callable[[HttpRequest], HttpResponse]
+
+
+def read_only(view: View) -> View:
+    """Let `view` answer GET and HEAD; anything else gets the API's own refusal, not a page about forms."""
+
+    @csrf_exempt
+    @wraps(view)
+    def guarded(request: HttpRequest) -> HttpResponse:
+        if request.method in ("GET", "HEAD"):
+            return view(request)
+        response = problem_response(request, status=405, detail=f"{request.method} is not possible here; use GET.")
+        response["Allow"] = "GET, HEAD"
+        return response
+
+    return guarded
 
 
 @cache
@@ -29,14 +50,14 @@ def openapi_etag(request: HttpRequest) -> str:
     return quote_etag(hashlib.sha256(openapi_text().encode()).hexdigest()[:32])
 
 
-@require_safe
+@read_only
 @condition(etag_func=openapi_etag)
 def openapi_document(request: HttpRequest) -> HttpResponse:
     """The description."""
     return HttpResponse(openapi_text(), content_type="application/json", headers={"Cache-Control": "no-cache"})
 
 
-@require_safe
+@read_only
 def docs(request: HttpRequest) -> HttpResponse:
     """A page to read the description and to try requests."""
     return render(request, "api_docs.html")

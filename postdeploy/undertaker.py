@@ -34,12 +34,20 @@ class Undertaker:
         self._groups.discard(group)
         self._tell([f"-{group}\n"])
 
+    def revive(self) -> bool:
+        """Start it again if it was killed; tell whether it was."""
+        was_killed = self._process is not None and self._process.poll() is not None
+        if was_killed:
+            self._tell([])
+        return was_killed
+
     def close(self) -> None:
         """Let it go; it ends what is still listed."""
-        if self._process and self._process.stdin:
+        process, self._process = self._process, None
+        if process and process.stdin:
             with contextlib.suppress(OSError):
-                self._process.stdin.close()
-            self._process.wait()
+                process.stdin.close()
+            process.wait()
 
     def _tell(self, lines: Iterable[str]) -> None:
         if self._process is None or self._process.poll() is not None:

@@ -190,7 +190,7 @@ def _counts(tally: _Tally) -> str:
         judged, all_of_them = len(_of(tally.judged, subject)), len(_of(tally.findings, subject))
         if all_of_them and subject is Subject.CHECK and judged == all_of_them:
             parts.append(phrases.plural(judged, noun))
-        elif judged:
+        elif judged or (subject is Subject.METRIC and all_of_them > len(_new(tally))):  # "0 of 3" is worth saying
             parts.append(f"{judged:,} of {phrases.plural(all_of_them, noun)}")
     return phrases.listing(parts)
 
@@ -201,11 +201,15 @@ def _unclear_sentence(tally: _Tally) -> str:
 
 
 def _new_sentence(tally: _Tally) -> str:
-    new = sum(Reason.NO_HISTORY in finding.reasons for finding in tally.findings)
+    new = len(_new(tally))
     if not new:
         return ""
     verb = "has" if new == 1 else "have"
     return f" {phrases.plural(new, 'metric')} {verb} no history yet and {'was' if new == 1 else 'were'} not judged."
+
+
+def _new(tally: _Tally) -> list[Finding]:
+    return [finding for finding in tally.findings if Reason.NO_HISTORY in finding.reasons]
 
 
 def _worse_sentence(tally: _Tally, result: Result) -> str:

@@ -75,7 +75,7 @@ def structure(user: User, project: Project, tiers: Sequence[SupportTier]) -> Str
 def _sentence(count: int) -> str:
     if not count:
         return "No tier has an issue to work on."
-    return f"{count} {'issue is' if count == 1 else 'issues are'} being worked on."
+    return f"{count} {'issue is' if count == 1 else 'issues are'} with a tier."
 
 
 def _held(user: User, project: Project) -> defaultdict[int, list[Issue]]:

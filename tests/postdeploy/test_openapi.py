@@ -220,3 +220,12 @@ def test_every_documented_answer_is_given_as_described(operation, status, token,
 
 def test_no_example_is_of_something_undocumented():
     assert set(EXAMPLES) <= set(ANSWERS)
+
+
+@pytest.mark.parametrize("path", ["/api/v1/openapi.json", "/api/v1/docs"])
+@pytest.mark.parametrize("method", ["post", "put", "patch", "delete", "options"])
+def test_the_description_and_its_page_refuse_other_methods_as_the_api_does(path, method):
+    answer = getattr(Client(enforce_csrf_checks=True), method)(path)
+
+    assert (answer.status_code, answer["Allow"]) == (405, "GET, HEAD")
+    assert answer["Content-Type"] == "application/problem+json"

@@ -331,7 +331,7 @@ def test_the_support_page_shows_the_tiers_with_their_duties_and_what_each_has(cl
         client.user.username,
     ):
         assert words in page, words
-    assert "1 issue is being worked on." in page
+    assert "1 issue is with a tier." in page
 
 
 def test_a_broken_channel_is_told_to_everybody_who_looks(client, project):
