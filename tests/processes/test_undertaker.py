@@ -20,6 +20,7 @@ def test_a_killed_undertaker_comes_back_with_its_list():
 
     os.kill(undertaker._process.pid, signal.SIGKILL)
     until(undertaker.revive, 10, "the undertaker to be missed")
-    undertaker.close()
+    undertaker._process.stdin.close()  # as when its supervisor dies
 
     assert left_behind.wait(10) == -signal.SIGTERM
+    undertaker.close()
