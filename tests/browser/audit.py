@@ -1,6 +1,5 @@
 """What every page must be: within the screen, and without a fault that axe-core calls serious or critical."""
 
-from functools import cache
 from pathlib import Path
 
 AXE = Path(__file__).parent / "vendor" / "axe.min.js"
@@ -8,7 +7,7 @@ GRAVE = {"serious", "critical"}
 NARROWEST = 320  # CSS pixels: 1280 at 400 % (WCAG 1.4.10)
 RUN = """
 async options => {
-  const found = await axe.run(document, {...options, resultTypes: ['violations'], elementRef: false});
+  const found = await axe.run(document, {...options, resultTypes: ['violations'], preload: false});
   const told = node => [...node.any, ...node.all, ...node.none].map(check => check.message).join(' ');
   return found.violations.map(({id, impact, help, nodes}) => (
     {id, impact, help, at: nodes.map(node => `${node.target.join(' ')}: ${told(node)}`)}));
@@ -28,15 +27,13 @@ async () => {
 """
 
 
-@cache
-def source():
-    return AXE.read_text()
+def prepare(context):
+    """Let every page of `context` have axe at hand; sending it to each page when it is wanted takes longer."""
+    context.add_init_script(path=AXE)
 
 
 def violations(page, **options):
     """Return what axe finds on the page as it is shown now, as lines to read."""
-    if not page.evaluate("typeof axe === 'object'"):
-        page.evaluate(source())
     return [
         f"{found['impact']} {found['id']} ({found['help']})\n    " + "\n    ".join(found["at"][:4])
         for found in page.evaluate(RUN, options)

@@ -13,12 +13,20 @@ from pathlib import Path
 
 import pytest
 
+from tests.browser import audit
 from tests.browser.watching import Watch
 
 FOLDER = Path(__file__).parent
 CHROMIUM = shutil.which("chromium")
 NO_CHROMIUM = "needs Debian's chromium: ci/system-packages installs it"
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+# One process for all pages of a site and none for a graphics card that is not there: a third less work.
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--process-per-site",
+    "--in-process-gpu",
+]
 DESKTOP = {"width": 1300, "height": 900}
 PATIENCE_MS = 15_000
 
@@ -62,9 +70,12 @@ def browser(db):
 
 @pytest.fixture(scope="package")
 def world(browser):
+    from django.test import override_settings
+
     from tests.browser import worlds
 
-    return worlds.shop()
+    with override_settings(PASSWORD_HASHERS=["django.contrib.auth.hashers.MD5PasswordHasher"]):  # quick ones
+        yield worlds.shop()
 
 
 @pytest.fixture(scope="package")
@@ -98,33 +109,40 @@ def visit(browser, site, watch):
 
 
 @pytest.fixture(scope="package")
-def shared(browser, site, watch):
-    """Contexts by person, for tests that only read: what a browser keeps of static files is kept."""
-    contexts = {}
-    yield contexts
-    for context in contexts.values():
-        context.close()
+def only_tab(browser, site, watch):
+    """A tab that tests lend each other: a context costs half a second of a processor, and what it has read it keeps."""
+    context = new_context(browser, site, watch)
+    audit.prepare(context)
+    yield context.new_page()
+    context.close()
 
 
 @pytest.fixture
-def glance(shared, browser, site, watch):
-    """Open a page in the context of a person that other tests use as well."""
+def tab(only_tab, site, watch):
+    """Borrow the tab, signed in as a person or, `tab()`, as nobody; it comes as good as new, axe is at hand in it."""
+    from tests.browser.worlds import session_cookie
+
     watch.start()
-    pages = []
 
-    def make(person=None):
-        if person not in shared:
-            shared[person] = new_context(browser, site, watch, person)
-        pages.append(shared[person].new_page())
-        return pages[-1]
+    def borrow(person=None):
+        only_tab.context.add_cookies([session_cookie(person, site)] if person else [])
+        return only_tab
 
-    yield make
-    for page in pages:
-        page.close()
+    yield borrow
+    make_new(only_tab)
     assert watch.standing() == []
 
 
-def new_context(browser, site, watch, person, **options):
+def make_new(page):
+    page.evaluate("localStorage.clear()")
+    page.evaluate("document.querySelectorAll('[data-live]').forEach(region => region.remove())")  # it polls no more
+    page.context.clear_cookies()
+    page.context.clear_permissions()
+    page.set_viewport_size(DESKTOP)
+    page.emulate_media(color_scheme="light")
+
+
+def new_context(browser, site, watch, person=None, **options):
     from tests.browser.worlds import session_cookie
 
     known = {"viewport": DESKTOP, "color_scheme": "light", "reduced_motion": "reduce"}

@@ -38,7 +38,10 @@ def usual():
         yield name, Place(name, person)
 
 
-PLACES = dict(usual()) | {
+#: The pages that people live in are looked at twice; the others share their frame and parts.
+USUAL = {name: place for name, place in usual() if not name.startswith("account_")}
+OTHERS = {
+    **{name: place for name, place in usual() if name.startswith("account_")},
     "overview of a viewer": Place("overview", "mira"),
     "projects to choose from": Place("home", query="?list"),
     "projects of somebody without one": Place("home", "nobody"),
@@ -55,3 +58,4 @@ PLACES = dict(usual()) | {
     "check that is paused": Place("check", instead=(("check", "paused"),)),
     **{f"{name}, still empty": Place(name, project="newborn") for name in STILL_EMPTY},
 }
+PLACES = USUAL | OTHERS

@@ -25,21 +25,28 @@ def press(page, target):
     page.keyboard.press("Enter")
 
 
-def test_an_issue_is_taken_commented_and_resolved_by_keyboard_alone(visit, world):
-    issue = fresh_issue(world, "The basket forgets its contents")
-    page = visit(world.aylin)
-    page.goto("/p/workshop/issues/")
+def skip_to_content(page):
     press(page, page.get_by_role("link", name="Skip to content"))
+
+
+def test_an_issue_is_taken_commented_and_resolved_by_keyboard_alone(tab, world):
+    issue = fresh_issue(world, "The basket forgets its contents")
+    page = tab(world.aylin)
+    page.goto("/p/workshop/issues/")
+    skip_to_content(page)
     press(page, page.get_by_role("link", name=issue.reference, exact=True))
     expect(page.get_by_role("heading", level=1)).to_have_text("The basket forgets its contents")
 
+    skip_to_content(page)
     press(page, page.get_by_role("button", name="Take it"))
     expect(page.get_by_role("region", name="What happened")).to_contain_text("Aylin Demir")
+    skip_to_content(page)
     tab_to(page, page.get_by_label("New update"))
     page.keyboard.type("The session store was full.")
     press(page, page.get_by_role("button", name="Post update"))
     expect(page.locator("#stream")).to_contain_text("The session store was full.")
 
+    skip_to_content(page)
     press(page, page.locator("#act-resolve summary"))
     tab_to(page, page.get_by_label("Resolution"))
     page.keyboard.type("Emptied it; it is cleaned every hour now.")
@@ -53,8 +60,8 @@ def test_an_issue_is_taken_commented_and_resolved_by_keyboard_alone(visit, world
     )
 
 
-def test_single_keys_lead_from_page_to_page(visit, world):
-    page = visit(world.aylin)
+def test_single_keys_lead_from_page_to_page(tab, world):
+    page = tab(world.aylin)
     page.goto("/p/shop/")
     for key, title in (("d", "Deployments"), ("i", "Issue log"), ("c", "Checks"), ("o", "Overview")):
         page.keyboard.press("g")

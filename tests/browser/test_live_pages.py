@@ -9,54 +9,49 @@ from issues.services import Actor, comment
 from monitoring.services import judge_periods
 from tests.browser.worlds import fresh_deployment, fresh_issue
 
-POLL = "00:06"  # regions ask every 5 s; the page's clock is wound on, the server's is not
+POLL = "00:06"  # regions ask every 5 s
 
 
 @pytest.fixture
-def live_page(visit, world):
-    """A page whose clock can be wound on; it notices if it is loaded anew."""
-
+def lying_open(tab, world):
     def open_page(path):
-        page = visit(world.aylin)
-        page.clock.install()
+        page = tab(world.aylin)
         page.goto(path)
-        page.evaluate("window.isTheSamePage = true")
         return page
 
     return open_page
 
 
-def goes_on(page):
-    page.clock.fast_forward(POLL)
-    return page
+def come_back_to(page):
+    """Somebody returns to the tab: what is live in it asks at once."""
+    page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
 
 
-def is_the_same(page):
-    return page.evaluate("window.isTheSamePage === true")
-
-
-def test_a_verdict_appears_without_reloading_and_what_was_typed_stays(live_page, world):
+def test_a_verdict_appears_without_reloading_and_what_was_typed_stays(visit, world):
     deployment = fresh_deployment(world, "v7")
-    page = live_page(f"/p/workshop/deployments/{deployment.pk}/")
+    page = visit(world.aylin)
+    page.clock.install()  # the page's clock can be wound on; the server's goes as it goes
+    page.goto(f"/p/workshop/deployments/{deployment.pk}/")
+    page.evaluate("window.isTheSamePage = true")
     verdict = page.get_by_role("region", name="Verdict")
     expect(verdict).to_contain_text("Watching")
     page.get_by_label("What was learned").fill("half a lesson")
     assert judge_periods(now=timezone.now()) >= 1
-    goes_on(page)
+    page.clock.fast_forward(POLL)
     expect(verdict).to_contain_text("Healthy")
     expect(page.get_by_label("What was learned")).to_have_value("half a lesson")
     expect(page.get_by_label("What was learned")).to_be_focused()
-    assert is_the_same(page)
+    assert page.evaluate("window.isTheSamePage")
 
 
-def test_an_update_of_somebody_else_appears_and_the_half_written_one_stays(live_page, world):
+def test_an_update_of_somebody_else_appears_and_the_half_written_one_stays(lying_open, world):
     issue = fresh_issue(world, "Mails wait in the queue")
-    page = live_page(f"/p/workshop/issues/{issue.reference}/")
+    page = lying_open(f"/p/workshop/issues/{issue.reference}/")
     field = page.get_by_label("New update")
     field.press_sequentially("I am looking in")
     field.press("ArrowLeft")
     comment(issue_id=issue.pk, text="Seen here too.", actor=Actor.person(world.jonas, Role.OWNER), now=timezone.now())
-    goes_on(page)
+    come_back_to(page)
     expect(page.locator("#stream")).to_contain_text("Seen here too.")
     field.press_sequentially("to")
     expect(field).to_have_value("I am looking iton")
@@ -66,22 +61,21 @@ def test_an_update_of_somebody_else_appears_and_the_half_written_one_stays(live_
     expect(field).to_have_value("")
 
 
-def test_the_overview_follows_the_watch(live_page, world):
+def test_the_overview_follows_the_watch(lying_open, world):
     fresh_deployment(world, "v8")
-    page = live_page("/p/workshop/")
+    page = lying_open("/p/workshop/")
     card = page.get_by_role("article").filter(has_text="v8.1")
     expect(card).to_contain_text("Watching")
     judge_periods(now=timezone.now())
-    goes_on(page)
+    come_back_to(page)
     expect(card).to_contain_text("Healthy")
-    assert is_the_same(page)
 
 
-def test_a_page_on_which_nothing_happens_is_answered_with_304(live_page):
-    page = live_page("/p/shop/issues/SHOP-142/")
+def test_a_page_on_which_nothing_happens_is_answered_with_304(lying_open):
+    page = lying_open("/p/shop/issues/SHOP-142/")
     answers = []
     page.on("response", lambda response: answers.append(response.status))
-    for _ in range(3):  # one of them may fall on the minute that the page's ages change with
+    for _ in range(3):  # one of them may fall on the minute with which the page's ages change
         with page.expect_response("**/issues/SHOP-142/"):
-            goes_on(page)
+            come_back_to(page)
     assert 304 in answers

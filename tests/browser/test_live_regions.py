@@ -9,6 +9,7 @@ from django.views.decorators.csrf import ensure_csrf_cookie
 
 from tests.browser.serving import served
 
+DESKTOP = {"width": 1300, "height": 900}
 PART = """
 <section id="region" class="card" data-live data-etag='"v{{ n }}"' hx-get="/part" hx-trigger="every 150ms"
          hx-ext="morph" hx-swap="morph:outerHTML">
@@ -80,19 +81,31 @@ def address():
         yield f"{address}/"
 
 
+@pytest.fixture(scope="module")
+def only_tab(browser):
+    context = browser.new_context(viewport=DESKTOP, color_scheme="light")
+    yield context.new_page()
+    context.close()
+
+
 @pytest.fixture
-def page(browser, address):
+def page(only_tab, address):
     answers.__init__()
-    context = browser.new_context(viewport={"width": 1300, "height": 900}, color_scheme="light")
-    page = context.new_page()
-    page.complaints = []
-    page.on("pageerror", lambda error: page.complaints.append(str(error)))
-    page.on("console", lambda message: page.complaints.append(message.text) if "Policy" in message.text else None)
+    page, complaints = only_tab, []
+    note = {
+        "pageerror": lambda error: complaints.append(str(error)),
+        "console": lambda message: complaints.append(message.text) if "Policy" in message.text else None,
+    }
+    for event, listener in note.items():
+        page.on(event, listener)
     page.goto(address)
     page.wait_for_selector("#p95-chart canvas")
     yield page
-    assert page.complaints == []
-    context.close()
+    for event, listener in note.items():
+        page.remove_listener(event, listener)
+    page.evaluate("localStorage.clear()")
+    page.set_viewport_size(DESKTOP)
+    assert complaints == []
 
 
 def hide(page, hidden):

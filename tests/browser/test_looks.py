@@ -24,9 +24,9 @@ HAS_CHART = ("deployment", "check", "issue")
 
 
 @pytest.fixture
-def look(glance, world):
+def look(tab, world):
     def open_page(name):
-        page = glance(world.jonas)
+        page = tab(world.jonas)
         page.goto(PLACES[name].path(world))
         return page
 

@@ -7,13 +7,16 @@ from playwright.sync_api import expect
 from tests.browser.places import PLACES
 from tests.browser.worlds import fresh_deployment
 
+CLIPBOARD = ["clipboard-read", "clipboard-write"]
+
 
 def clipboard(page):
     return page.evaluate("navigator.clipboard.readText()")
 
 
-def test_a_new_token_and_the_line_for_the_pipeline_are_copied_with_a_button(visit, world):
-    page = visit(world.jonas, permissions=["clipboard-read", "clipboard-write"])
+def test_a_new_token_and_the_line_for_the_pipeline_are_copied_with_a_button(tab, world):
+    page = tab(world.jonas)
+    page.context.grant_permissions(CLIPBOARD)
     page.goto("/p/workshop/settings/tokens/")
     page.get_by_label("Name").fill("Copied pipeline")
     page.get_by_role("button", name="Make the token").click()
@@ -29,8 +32,9 @@ def test_a_new_token_and_the_line_for_the_pipeline_are_copied_with_a_button(visi
     assert token not in page.content()
 
 
-def test_the_link_of_a_deployment_is_copied_and_leads_there(visit, world):
-    page = visit(world.jonas, permissions=["clipboard-read", "clipboard-write"])
+def test_the_link_of_a_deployment_is_copied_and_leads_there(tab, world):
+    page = tab(world.jonas)
+    page.context.grant_permissions(CLIPBOARD)
     page.goto(PLACES["deployment"].path(world))
     page.get_by_role("button", name="Copy link").click()
     expect(page.get_by_role("button", name="Copied")).to_be_visible()
@@ -39,9 +43,9 @@ def test_the_link_of_a_deployment_is_copied_and_leads_there(visit, world):
     expect(page.get_by_role("heading", level=1)).to_have_text("v1.42.0")
 
 
-def test_a_check_is_added_with_its_faults_named_paused_resumed_and_deleted(visit, world, watch):
+def test_a_check_is_added_with_its_faults_named_paused_resumed_and_deleted(tab, world, watch):
     watch.forgive("answer 400", "status of 400")
-    page = visit(world.jonas)
+    page = tab(world.jonas)
     page.goto("/p/workshop/checks/new/")
     page.get_by_label("Name").fill("Basket")
     page.get_by_label("Address").fill("ftp://shop.example.org/")
@@ -60,8 +64,8 @@ def test_a_check_is_added_with_its_faults_named_paused_resumed_and_deleted(visit
     expect(page.get_by_role("link", name="Basket")).to_have_count(0)
 
 
-def test_the_range_of_a_chart_stands_in_the_address(visit, world):
-    page = visit(world.jonas)
+def test_the_range_of_a_chart_stands_in_the_address(tab, world):
+    page = tab(world.jonas)
     page.goto(PLACES["check"].path(world))
     page.get_by_role("link", name="24h").click()
     expect(page).to_have_url(re.compile(r"over=24h"))
@@ -70,8 +74,8 @@ def test_the_range_of_a_chart_stands_in_the_address(visit, world):
     expect(page.get_by_role("link", name="3h")).to_have_attribute("aria-current", "true")
 
 
-def test_a_summary_is_read_and_taken_along_in_every_format(visit, world):
-    page = visit(world.jonas)
+def test_a_summary_is_read_and_taken_along_in_every_format(tab, world):
+    page = tab(world.jonas)
     page.goto(PLACES["summary"].path(world))
     paper = page.get_by_role("article")
     for heading in ("Implementation", "Changes", "Issues", "Lessons Learned"):
@@ -84,9 +88,9 @@ def test_a_summary_is_read_and_taken_along_in_every_format(visit, world):
     assert page.evaluate("getComputedStyle(document.querySelector('h2')).borderBottomStyle") == "solid"
 
 
-def test_a_lesson_is_written_where_it_was_learned(visit, world):
+def test_a_lesson_is_written_where_it_was_learned(tab, world):
     deployment = fresh_deployment(world, "v9")
-    page = visit(world.aylin)
+    page = tab(world.aylin)
     page.goto(f"/p/workshop/deployments/{deployment.pk}/")
     page.get_by_label("Category").select_option(label="Bottlenecks")
     page.get_by_label("What was learned").fill("The cache was cold.")
@@ -94,8 +98,8 @@ def test_a_lesson_is_written_where_it_was_learned(visit, world):
     expect(page.get_by_role("region", name="Lessons")).to_contain_text("Bottlenecks. The cache was cold.")
 
 
-def test_a_guide_is_previewed_saved_and_harmless(visit, world):
-    page = visit(world.aylin)
+def test_a_guide_is_previewed_saved_and_harmless(tab, world):
+    page = tab(world.aylin)
     page.goto("/p/workshop/guides/new/?kind=FAQ")
     page.get_by_label("Title").fill("Why is it slow?")
     page.get_by_label("Text").fill("## Because\n\nof **load**. <script>document.title = 'taken'</script>")

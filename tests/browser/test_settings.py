@@ -5,16 +5,16 @@ import re
 from playwright.sync_api import expect
 
 
-def test_the_page_of_the_api_works_under_our_policy(visit):
-    page = visit()
+def test_the_page_of_the_api_works_under_our_policy(tab):
+    page = tab()
     page.goto("/api/v1/docs")
     expect(page.get_by_role("button", name="POST /api/v1/deployments", exact=False).first).to_be_visible()
     page.locator("#operations-deployments-report_deployment .opblock-summary-control").click()
     expect(page.get_by_text("201 for a first report")).to_be_visible()
 
 
-def test_a_token_is_made_shown_once_and_revoked(visit, world):
-    page = visit(world.jonas)
+def test_a_token_is_made_shown_once_and_revoked(tab, world):
+    page = tab(world.jonas)
     page.goto("/p/newborn/settings/tokens/")
     expect(page.get_by_text("No pipeline can report yet.")).to_be_visible()
     page.get_by_label("Name").fill("GitHub Actions")
@@ -28,8 +28,8 @@ def test_a_token_is_made_shown_once_and_revoked(visit, world):
     expect(page.get_by_role("status")).to_contain_text("its next request is refused")
 
 
-def test_an_environment_is_confirmed_with_one_button(visit, world):
-    page = visit(world.jonas)
+def test_an_environment_is_confirmed_with_one_button(tab, world):
+    page = tab(world.jonas)
     page.goto("/p/newborn/settings/environments/new/")
     page.get_by_label("Name").fill("production")
     page.get_by_role("button", name="Add the environment").click()

@@ -16,8 +16,8 @@ def sign_out(page):
     page.get_by_role("button", name="Sign out").click()
 
 
-def test_a_wrong_password_is_told_and_the_name_is_kept(visit):
-    page = visit()
+def test_a_wrong_password_is_told_and_the_name_is_kept(tab):
+    page = tab()
     page.goto("/account/login/")
     sign_in(page, password="wrong-horse-9-battery")
     expect(page.get_by_role("alert")).to_contain_text("not correct")
@@ -26,8 +26,8 @@ def test_a_wrong_password_is_told_and_the_name_is_kept(visit):
     assert page.evaluate("document.activeElement.matches('[data-error-summary]')")
 
 
-def test_after_signing_in_one_is_where_one_wanted_to_go(visit):
-    page = visit()
+def test_after_signing_in_one_is_where_one_wanted_to_go(tab):
+    page = tab()
     page.goto("/p/shop/issues/?severity=major")
     expect(page).to_have_title("Sign in · Postdeploy")
     sign_in(page, name="aylin@example.org")
@@ -35,8 +35,8 @@ def test_after_signing_in_one_is_where_one_wanted_to_go(visit):
     expect(page.get_by_role("heading", level=1)).to_have_text("Issue log")
 
 
-def test_after_signing_out_the_back_button_shows_nothing_private(visit):
-    page = visit()
+def test_after_signing_out_the_back_button_shows_nothing_private(tab):
+    page = tab()
     page.goto("/account/login/?next=/p/shop/issues/")
     sign_in(page)
     page.get_by_role("link", name="SHOP-145").click()
