@@ -9,11 +9,10 @@ from django.core.serializers.json import DjangoJSONEncoder
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.http import quote_etag
-from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import condition
 from drf_spectacular.generators import SchemaGenerator
 
-from postdeploy.problems import problem_response
+from postdeploy.problems import only_reading
 
 View = Callable[[HttpRequest], HttpResponse]
 
@@ -21,14 +20,11 @@ View = Callable[[HttpRequest], HttpResponse]
 def read_only(view: View) -> View:
     """Let `view` answer GET and HEAD; anything else gets the API's own refusal, not a page about forms."""
 
-    @csrf_exempt
     @wraps(view)
     def guarded(request: HttpRequest) -> HttpResponse:
         if request.method in ("GET", "HEAD"):
             return view(request)
-        response = problem_response(request, status=405, detail=f"{request.method} is not possible here; use GET.")
-        response["Allow"] = "GET, HEAD"
-        return response
+        return only_reading(request)
 
     return guarded
 

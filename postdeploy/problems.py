@@ -70,3 +70,10 @@ def problem_response(request: HttpRequest, *, status: int, detail: str, **extra:
 def is_api(request: HttpRequest) -> bool:
     """Tell whether the caller speaks to the API, and so wants errors as problem documents."""
     return request.path == "/api" or request.path.startswith("/api/")
+
+
+def only_reading(request: HttpRequest) -> JsonResponse:
+    """Return the refusal (405) of a method that would change something at an address that can only be read."""
+    response = problem_response(request, status=405, detail=f"{request.method} is not possible here; use GET.")
+    response["Allow"] = "GET, HEAD"
+    return response

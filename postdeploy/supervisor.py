@@ -237,8 +237,6 @@ class Supervisor:
         del self._ends[name]
 
     def _notice_ends(self) -> None:
-        if self._undertaker.revive():
-            self.say("the undertaker ended; it runs again")
         for name, end in self._ends.items():
             if not end.done() and self._processes[name].poll() is not None:
                 end.set_result(None)

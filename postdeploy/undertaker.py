@@ -34,20 +34,12 @@ class Undertaker:
         self._groups.discard(group)
         self._tell([f"-{group}\n"])
 
-    def revive(self) -> bool:
-        """Start it again if it was killed; tell whether it was."""
-        was_killed = self._process is not None and self._process.poll() is not None
-        if was_killed:
-            self._tell([])
-        return was_killed
-
     def close(self) -> None:
         """Let it go; it ends what is still listed."""
-        process, self._process = self._process, None
-        if process and process.stdin:
+        if self._process and self._process.stdin:
             with contextlib.suppress(OSError):
-                process.stdin.close()
-            process.wait()
+                self._process.stdin.close()
+            self._process.wait()
 
     def _tell(self, lines: Iterable[str]) -> None:
         if self._process is None or self._process.poll() is not None:

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_safe
 
 from postdeploy import health
 from postdeploy.middleware import is_outage, unavailable
-from postdeploy.problems import is_api, problem_response
+from postdeploy.problems import is_api, only_reading, problem_response
 
 
 @require_safe
@@ -66,6 +66,8 @@ def server_error(request: HttpRequest) -> HttpResponse:
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     """A form was sent from an expired page; what was typed is still in the browser."""
+    if request.path.startswith("/api/"):  # only the description and its page look at cookies there
+        return only_reading(request)
     response = render(request, "403_csrf.html", {"request_id": getattr(request, "id", "")}, status=403)
     if request.headers.get("HX-Request"):
         response["HX-Refresh"] = "true"
