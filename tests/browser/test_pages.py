@@ -1,5 +1,7 @@
 """Every page of the address table, in light and dark and on a telephone."""
 
+import hashlib
+
 import pytest
 from playwright.sync_api import expect
 
@@ -50,3 +52,7 @@ def test_a_page_of_another_state_is_sound_too(reader, world, name):
     page = reader(OTHERS[name])
     look(page, OTHERS[name], world)
     is_sound_in_the_hand(page)
+
+
+def test_axe_is_the_file_that_is_written_down():
+    assert hashlib.sha256(audit.AXE.read_bytes()).hexdigest() in audit.AXE.with_name("VENDOR.md").read_text()

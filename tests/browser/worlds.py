@@ -62,6 +62,7 @@ def shop():
 
 def _point(world):
     """What each address is about unless a test says otherwise."""
+    world.project.environments.update(confirmed_at=world.now - DAY)
     world.deployment, world.issue, world.environment, world.check = (
         world.bad,
         world.critical,
