@@ -11,11 +11,15 @@ from pathlib import Path
 import django
 import pytest
 from django.core.cache import cache
+from xdist.scheduler import LoadScopeScheduling
 
 from postdeploy import embedded
 from postdeploy.processes import StartError
 
 SETTINGS_OF_THE_USER = ("BIND", "SITE_URL", "DEBUG", "DEMO", "ALLOWED_HOSTS", "LOG_FORMAT", "LOG_LEVEL", "EMAIL_URL")
+#: What one process of xdist runs from end to end: it shares a browser or a prepared installation. (pytest-xdist 3.8
+#: does not see its own mark `xdist_group` under pytest 9.2.)
+TOGETHER = ("tests/browser/", "tests/processes/test_up.py")
 SERVERS = pytest.StashKey[embedded.Embedded]()
 DIRECTORY = pytest.StashKey[Path]()
 
@@ -60,3 +64,14 @@ def pytest_unconfigure(config):
 def empty_cache():
     """Each test starts with an empty Valkey database: no cached page, counter or message of another test."""
     cache.clear()
+
+
+class Scheduling(LoadScopeScheduling):
+    """Each test to whichever process is free, but what belongs together to one, and that first."""
+
+    def _split_scope(self, nodeid):
+        return next((start for start in TOGETHER if nodeid.startswith(start)), nodeid)
+
+
+def pytest_xdist_make_scheduler(config, log):
+    return Scheduling(config, log)

@@ -1,8 +1,8 @@
 """One browser, one server and one world for the whole folder.
 
-The folder runs in one process of xdist, so that its browser does not fight others for the processors. The world is
-committed (the server's threads must see it) and swept away at the end. Tests read the shop as it is; what they change
-belongs to things they made themselves.
+The folder runs in one process of xdist (tests/conftest.py sees to it), so that browsers do not fight for the processors.
+The world is committed (the server's threads must see it) and swept away at the end. Tests read the shop as it is; what
+they change belongs to things they made themselves.
 
 Django is imported late: this file is read before Django is set up when the folder is named on the command line.
 """
@@ -35,7 +35,6 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if item.path.is_relative_to(FOLDER):
             item.add_marker(pytest.mark.browser)
-            item.add_marker(pytest.mark.xdist_group("browser"))
 
 
 @pytest.fixture(scope="package")
