@@ -1,6 +1,6 @@
 """One browser, one server and one world for the whole folder.
 
-The folder runs in one process of xdist (tests/conftest.py sees to it), so that browsers do not fight for the processors.
+The folder runs in one process of xdist (see tests/conftest.py), so that browsers do not fight for the processors.
 The world is committed (the server's threads must see it) and swept away at the end. Tests read the shop as it is; what
 they change belongs to things they made themselves.
 
