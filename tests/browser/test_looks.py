@@ -70,25 +70,7 @@ def choose(page, theme):
     page.get_by_role("button", name=theme, exact=True).click()
 
 
-def test_a_chosen_theme_holds_on_every_page_charts_follow_and_the_system_decides_again_if_asked(visit, world):
-    page = visit(world.jonas)
-    page.goto(PLACES["deployment"].path(world))
-    expect(page.locator("[data-chart] canvas").first).to_be_visible()
-    light, in_light = page.evaluate(GROUND), page.evaluate(PICTURE)
-    choose(page, "Dark")
-    expect(page.locator("html")).to_have_attribute("data-bs-theme", "dark")
-    dark = page.evaluate(GROUND)
-    assert dark != light
-    assert page.evaluate(PICTURE) != in_light
-    page.goto("/p/shop/issues/")
-    assert page.evaluate(GROUND) == dark
-    choose(page, "As the system")
-    assert page.evaluate(GROUND) == light
-    page.emulate_media(color_scheme="dark")
-    expect(page.locator("html")).to_have_attribute("data-bs-theme", "dark")
-
-
-def test_dark_is_there_before_anything_is_painted(visit, world):
+def test_a_theme_is_there_before_anything_is_painted_and_a_chosen_one_holds(visit, world):
     page = visit(world.jonas, color_scheme="dark")
     page.add_init_script(
         """new MutationObserver((_, watch) => {
@@ -97,8 +79,22 @@ def test_dark_is_there_before_anything_is_painted(visit, world):
           watch.disconnect();
         }).observe(document, {childList: true, subtree: true});"""
     )
-    page.goto("/p/shop/issues/")
+    page.goto(PLACES["deployment"].path(world))
     assert page.evaluate("window.themeAtBody") == "dark"
+    expect(page.locator("[data-chart] canvas").first).to_be_visible()
+    dark, in_dark = page.evaluate(GROUND), page.evaluate(PICTURE)
+
+    choose(page, "Light")
+    expect(page.locator("html")).to_have_attribute("data-bs-theme", "light")
+    light = page.evaluate(GROUND)
+    assert light != dark
+    assert page.evaluate(PICTURE) != in_dark
+    page.goto("/p/shop/issues/")
+    assert page.evaluate("window.themeAtBody") == "light"
+    assert page.evaluate(GROUND) == light
+    choose(page, "As the system")
+    expect(page.locator("html")).to_have_attribute("data-bs-theme", "dark")
+    assert page.evaluate(GROUND) == dark
 
 
 # --- the frame --------------------------------------------------------------------------------------------------------

@@ -49,14 +49,14 @@ def test_after_signing_out_the_back_button_shows_nothing_private(tab):
         assert "mails arrive late" not in page.content()
 
 
-def test_a_page_left_open_says_that_one_is_signed_out_and_keeps_what_was_typed(visit, world):
-    page = visit(world.aylin)
+def test_a_page_left_open_says_that_one_is_signed_out_and_keeps_what_was_typed(tab, world):
+    page = tab(world.aylin)
     page.goto("/p/shop/issues/SHOP-145/")
     page.get_by_label("New update").fill("half a sentence")
-    other = page.context.new_page()
-    other.goto("/p/shop/issues/")
-    sign_out(other)
-    expect(other).to_have_title("Sign in · Postdeploy")
+    with page.context.new_page() as other:
+        other.goto("/p/shop/support/")
+        sign_out(other)
+        expect(other).to_have_title("Sign in · Postdeploy")
     page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
     expect(page.locator("#notices")).to_contain_text("signed out")
     expect(page.get_by_label("New update")).to_have_value("half a sentence")
