@@ -64,9 +64,9 @@ def test_single_keys_lead_from_page_to_page(tab, world):
     page = tab(world.aylin)
     page.goto("/p/shop/")
     for key, title in (("d", "Deployments"), ("i", "Issue log"), ("c", "Checks"), ("o", "Overview")):
-        page.keyboard.press("g")
-        page.keyboard.press(key)
-        page.wait_for_url(lambda url: "/p/shop/" in url)
+        with page.expect_navigation():
+            page.keyboard.press("g")
+            page.keyboard.press(key)
         expect(page).to_have_title(re.compile(title))
 
 
