@@ -237,6 +237,8 @@ class Supervisor:
         del self._ends[name]
 
     def _notice_ends(self) -> None:
+        if not self._stopping.is_set() and self._undertaker.revive():
+            self.say("the undertaker ended; started again")
         for name, end in self._ends.items():
             if not end.done() and self._processes[name].poll() is not None:
                 end.set_result(None)

@@ -34,6 +34,13 @@ class Undertaker:
         self._groups.discard(group)
         self._tell([f"-{group}\n"])
 
+    def revive(self) -> bool:
+        """Start another if it was killed, and tell whether it was."""
+        is_dead = self._process is not None and self._process.poll() is not None
+        if is_dead:
+            self._tell([])
+        return is_dead
+
     def close(self) -> None:
         """Let it go; it ends what is still listed."""
         if self._process and self._process.stdin:
@@ -72,10 +79,13 @@ def main() -> None:
 
 
 def end(groups: set[int]) -> None:
-    """Send SIGTERM to the groups, and SIGKILL to those that are there after the grace."""
+    """Send SIGTERM to the groups, and SIGKILL to those that are there after the grace.
+
+    A dead child that nobody collects answers for ever, so after a second grace it is let be.
+    """
     deadline = time.monotonic() + GRACE_SECONDS
     number = int(signal.SIGTERM)
-    while groups:
+    while groups and time.monotonic() < deadline + GRACE_SECONDS:
         groups = {group for group in groups if _send(group, number)}
         number = signal.SIGKILL if time.monotonic() > deadline else 0  # 0 only asks
         time.sleep(0.05)

@@ -5,6 +5,7 @@
 
 import os
 import shutil
+import signal
 import tempfile
 from pathlib import Path
 
@@ -30,9 +31,16 @@ def pytest_configure(config):
         number = int(config.workerinput["workerid"].removeprefix("gw")) + 1
         os.environ["REDIS_URL"] += f"?db={number}"
     else:
+        hear_interrupts()
         start_servers(config)
     os.environ["DJANGO_SETTINGS_MODULE"] = "postdeploy.settings"
     django.setup()
+
+
+def hear_interrupts():
+    """A shell's background job ignores SIGINT, and so would every process that a test starts and interrupts."""
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def start_servers(config):
