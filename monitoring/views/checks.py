@@ -1,4 +1,4 @@
-"""Pages of this floor: checks, one check, and how environments are watched."""
+"""Pages of checks: the list, one check, its form, and what is done to it."""
 
 from datetime import datetime
 from typing import Any
@@ -8,38 +8,19 @@ from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import ValidationError
-from django.db import transaction
-from django.db.models import QuerySet
-from django.http import Http404, HttpRequest, HttpResponse, QueryDict
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from deployments.models import Environment, Project, Role
-from deployments.selectors import project_for, role_in
+from deployments.selectors import project_for
 from monitoring import selectors, services
-from monitoring.forms import CheckForm, ChecksForm, PolicyForm, RangeForm
+from monitoring.forms import CheckForm, ChecksForm, RangeForm
 from monitoring.models import HealthCheck
 from monitoring.probes import try_check
+from monitoring.views.common import environments_of, found_check, rights
 from postdeploy.lib.htmx import live_page
-
-
-def _rights(request: HttpRequest, project: Project) -> dict[str, Any]:
-    role = role_in(project, request.user)
-    return {"may_work": role.covers(Role.RESPONDER), "may_maintain": role.covers(Role.MAINTAINER)}
-
-
-def _environments(request: HttpRequest, project: Project) -> QuerySet[Environment]:
-    return Environment.objects.visible_to(request.user).of(project).select_related("project")
-
-
-def _found(request: HttpRequest, project: str, check: int, at_least: Role = Role.VIEWER) -> tuple[Project, HealthCheck]:
-    found = project_for(request.user, project, at_least=at_least)
-    rows = HealthCheck.objects.visible_to(request.user).of(found).select_related("environment__project")
-    row = rows.filter(pk=check).first()
-    if row is None:
-        raise Http404("No such check.")
-    return found, row
 
 
 @login_required
@@ -49,7 +30,7 @@ def checks(request: HttpRequest, project: str) -> HttpResponse:
     found, now = project_for(request.user, project), timezone.now()
     form = ChecksForm(request.GET)
     wanted = form.wanted()
-    environments = list(_environments(request, found))
+    environments = list(environments_of(request, found))
     page = selectors.checks_page(request.user, found, now=now, **wanted)
     context = {
         "project": found,
@@ -62,7 +43,7 @@ def checks(request: HttpRequest, project: str) -> HttpResponse:
         "gaps": _gaps(environments, now),
         "report_snippet": selectors.report_line(found),
         "now": now,
-        **_rights(request, found),
+        **rights(request, found),
     }
     return live_page(request, "monitoring/checks.html", context, part="checks-list")
 
@@ -91,7 +72,7 @@ def _gaps(environments: list[Environment], now: datetime) -> list[dict[str, Any]
 @require_safe
 def check(request: HttpRequest, project: str, check: int) -> HttpResponse:
     """One check: its state, its response time, its outages and latest failures."""
-    found, row = _found(request, project, check)
+    found, row = found_check(request, project, check)
     now, over = timezone.now(), RangeForm(request.GET).wanted()
     context = {
         "project": found,
@@ -100,7 +81,7 @@ def check(request: HttpRequest, project: str, check: int) -> HttpResponse:
         "over": over,
         "ranges": list(selectors.RANGES),
         "now": now,
-        **_rights(request, found),
+        **rights(request, found),
     }
     return live_page(request, "monitoring/check.html", context, part="check")
 
@@ -112,7 +93,7 @@ def check_add(request: HttpRequest, project: str) -> HttpResponse:
     found = project_for(request.user, project, at_least=Role.MAINTAINER)
     chosen = request.GET.get("environment", "")
     initial = {"environment": chosen} if chosen.isdigit() else {}
-    form = CheckForm(_environments(request, found), request.POST or None, initial=initial)
+    form = CheckForm(environments_of(request, found), request.POST or None, initial=initial)
     return _edit(request, found, form, None)
 
 
@@ -120,8 +101,8 @@ def check_add(request: HttpRequest, project: str) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def check_edit(request: HttpRequest, project: str, check: int) -> HttpResponse:
     """Change a check."""
-    found, row = _found(request, project, check, Role.MAINTAINER)
-    form = CheckForm(_environments(request, found), request.POST or None, check=row)
+    found, row = found_check(request, project, check, Role.MAINTAINER)
+    form = CheckForm(environments_of(request, found), request.POST or None, check=row)
     return _edit(request, found, form, row)
 
 
@@ -151,7 +132,7 @@ def _saved(form: CheckForm, row: HealthCheck | None) -> HealthCheck | None:
 @require_POST
 def check_pause(request: HttpRequest, project: str, check: int) -> HttpResponse:
     """Stop reading a check."""
-    found, row = _found(request, project, check, Role.RESPONDER)
+    found, row = found_check(request, project, check, Role.RESPONDER)
     services.pause_check(check=row, now=timezone.now())
     messages.info(request, f"{row.name} is paused: it counts as not watched until somebody resumes it.")
     return redirect("check", project=found.slug, check=row.pk)
@@ -161,7 +142,7 @@ def check_pause(request: HttpRequest, project: str, check: int) -> HttpResponse:
 @require_POST
 def check_resume(request: HttpRequest, project: str, check: int) -> HttpResponse:
     """Read a check again."""
-    found, row = _found(request, project, check, Role.RESPONDER)
+    found, row = found_check(request, project, check, Role.RESPONDER)
     services.resume_check(check=row, now=timezone.now())
     messages.success(request, f"{row.name} is read again.")
     return redirect("check", project=found.slug, check=row.pk)
@@ -171,7 +152,7 @@ def check_resume(request: HttpRequest, project: str, check: int) -> HttpResponse
 @require_POST
 def check_read(request: HttpRequest, project: str, check: int) -> HttpResponse:
     """Let a check be read at once."""
-    found, row = _found(request, project, check, Role.RESPONDER)
+    found, row = found_check(request, project, check, Role.RESPONDER)
     if services.read_soon(check=row, now=timezone.now()):
         messages.info(request, f"{row.name} is read in a moment; the page shows what came back.")
     return redirect("check", project=found.slug, check=row.pk)
@@ -181,34 +162,7 @@ def check_read(request: HttpRequest, project: str, check: int) -> HttpResponse:
 @require_POST
 def check_delete(request: HttpRequest, project: str, check: int) -> HttpResponse:
     """Delete a check."""
-    found, row = _found(request, project, check, Role.MAINTAINER)
+    found, row = found_check(request, project, check, Role.MAINTAINER)
     services.delete_check(check=row)
     messages.success(request, f"{row.name} was deleted.")
     return redirect("checks", project=found.slug)
-
-
-@login_required
-@require_http_methods(["GET", "HEAD", "POST"])
-def settings_watching(request: HttpRequest, project: str) -> HttpResponse:
-    """How long and how often each environment is watched after a deployment."""
-    found = project_for(request.user, project, at_least=Role.MAINTAINER)
-    data = request.POST if request.method == "POST" else None
-    forms = _policy_forms(request, found, data)
-    if data is not None and all(form.is_valid() for form in forms) and _save_policies(forms):
-        messages.success(request, "Saved. Periods that run already keep the policy they began with.")
-        return redirect("settings_watching", project=found.slug)
-    context = {"project": found, "forms": forms, "networks": settings.PROBE_NETWORKS, **_rights(request, found)}
-    return render(request, "monitoring/watching.html", context, status=200 if data is None else 400)
-
-
-def _policy_forms(request: HttpRequest, project: Project, data: QueryDict | None) -> list[PolicyForm]:
-    policies = selectors.policies_of(list(_environments(request, project)))
-    return [PolicyForm(policy, data) for policy in policies]
-
-
-def _save_policies(forms: list[PolicyForm]) -> bool:
-    now = timezone.now()
-    with transaction.atomic():
-        for form in forms:
-            services.save_policy(environment=form.policy.environment, now=now, **form.cleaned_data)
-    return True

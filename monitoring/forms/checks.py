@@ -1,4 +1,4 @@
-"""What the pages of this floor take in; each refusal names the field and the fix."""
+"""The form of a check; each refusal names the field and the fix."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -9,40 +9,14 @@ from django.db.models import QuerySet
 from django.http import QueryDict
 
 from deployments.models import MASK, Environment
-from monitoring.models import HealthCheck, MonitoringPolicy
+from monitoring.models import HealthCheck
 from monitoring.poller import http_check
 from monitoring.probes import HttpCheck
-from monitoring.selectors import RANGES, STATES
 from monitoring.services import check_refusals
 from postdeploy.forms import DurationField
 from postdeploy.lib.secrets import SecretUnreadable
 
 MAX_HEADERS = 20
-
-
-class ChecksForm(forms.Form):
-    """The filter of the list, as it stands in the address; what is unknown filters nothing."""
-
-    environment = forms.CharField(required=False, max_length=100)
-    state = forms.ChoiceField(required=False, choices=[("", "All"), *((state, state.capitalize()) for state in STATES)])
-    q = forms.CharField(required=False, max_length=200, label="Text")
-
-    def wanted(self) -> dict[str, str]:
-        """Return the filter's values."""
-        self.is_valid()
-        values = self.cleaned_data
-        return {name: values.get(field, "") for name, field in (("environment",) * 2, ("state",) * 2, ("text", "q"))}
-
-
-class RangeForm(forms.Form):
-    """How far back the chart of a check goes."""
-
-    over = forms.ChoiceField(required=False, choices=[(name, name) for name in RANGES])
-
-    def wanted(self) -> str:
-        """Return the range's word, three hours without one."""
-        self.is_valid()
-        return self.cleaned_data.get("over") or "3h"
 
 
 class CheckForm(forms.Form):
@@ -168,34 +142,3 @@ def _stored_headers(check: HealthCheck | None) -> dict[str, str]:
 
 def _masked(names: Iterable[str]) -> str:
     return "\n".join(f"{name}: {MASK}" for name in names)
-
-
-class PolicyForm(forms.Form):
-    """How one environment is watched."""
-
-    initial_seconds = DurationField(
-        label="Initial period",
-        least=10,
-        most=7 * 86_400,
-        help_text="Watched closely; its verdict lets pipelines go on.",
-    )
-    initial_interval_seconds = DurationField(
-        label="Checks every", least=1, most=3600, help_text="In the initial period."
-    )
-    extended_seconds = DurationField(
-        label="Extended period", least=10, most=90 * 86_400, help_text="Begins when the initial one ends."
-    )
-    extended_interval_seconds = DurationField(
-        label="Then every", least=1, most=86_400, help_text="In the extended period."
-    )
-    settle_seconds = DurationField(
-        label="Settling time", least=0, most=86_400,
-        help_text="Not judged: caches fill, connections open. At most a quarter of the initial period.",
-    )  # fmt: skip
-    baseline_seconds = DurationField(
-        label="Compared with", least=60, most=90 * 86_400, help_text="So much history before the deployment."
-    )
-
-    def __init__(self, policy: MonitoringPolicy, data: QueryDict | None = None) -> None:
-        self.policy = policy
-        super().__init__(data, initial=policy.snapshot(), prefix=f"environment-{policy.environment_id}")
