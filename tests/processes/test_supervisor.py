@@ -184,7 +184,7 @@ def test_nothing_is_left_when_supervisor_and_program_are_killed_together(supervi
 
 def test_a_killed_undertaker_is_replaced_at_once_with_the_whole_list(supervise):
     supervised = supervise({"web": python(FAMILY + "c.wait()")})
-    leader, child = supervised.pids("web ")
+    leader, child = supervised.pids("web")
     os.kill(undertaker_of(supervised.process.pid), signal.SIGKILL)
     supervised.line("the undertaker ended; started again")
     supervised.process.kill()
