@@ -17,8 +17,19 @@ from monitoring.models.periods import (
     Stage,
     Verdict,
 )
+from monitoring.models.sources import (
+    DEFAULT_MAX_SERIES,
+    PULLED,
+    MetricLimits,
+    Refusal,
+    RefusalReason,
+    Source,
+    SourceKind,
+)
 
 __all__ = [
+    "DEFAULT_MAX_SERIES",
+    "PULLED",
     "BadDirection",
     "CheckState",
     "Failure",
@@ -28,13 +39,18 @@ __all__ = [
     "Metric",
     "MetricCategory",
     "MetricKind",
+    "MetricLimits",
     "MonitoringPeriod",
     "MonitoringPolicy",
     "Outage",
     "PeriodStatus",
+    "Refusal",
+    "RefusalReason",
     "Result",
     "Sample",
     "Series",
+    "Source",
+    "SourceKind",
     "Stage",
     "Verdict",
 ]

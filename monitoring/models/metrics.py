@@ -55,6 +55,21 @@ class Metric(models.Model):
         null=True, blank=True, help_text="Smaller changes do not matter, in units; where both are given, both count."
     )
     hard_limit = models.FloatField(null=True, blank=True, help_text="Beyond it the deployment has failed.")
+    capacity_limit = models.FloatField(
+        null=True, blank=True, help_text="Where it is full, such as the size of a disk: trends say when it is reached."
+    )
+    description = models.CharField(max_length=300, blank=True, help_text="What it counts.")
+    how = models.CharField(max_length=300, blank=True, help_text="How it is measured.")
+    is_counter = models.BooleanField(
+        default=False, help_text="Only ever grows, but for restarts: what is read of it is its rate per second."
+    )
+    numerator = models.ForeignKey(
+        "self", models.SET_NULL, null=True, blank=True, related_name="+", help_text="Of a ratio: what is divided."
+    )
+    denominator = models.ForeignKey(
+        "self", models.SET_NULL, null=True, blank=True, related_name="+", help_text="Of a ratio: what it is divided by."
+    )
+    scale = models.FloatField(default=1.0, help_text="A ratio times this is in the metric's unit; 100 makes percent.")
     is_critical = models.BooleanField(default=False)
     is_muted = models.BooleanField(default=False)
     must_have_data = models.BooleanField(default=True)
@@ -68,6 +83,11 @@ class Metric(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def is_ratio(self) -> bool:
+        """True when its numbers are computed from two other metrics, series by series with the same labels."""
+        return self.numerator_id is not None and self.denominator_id is not None
 
 
 class SeriesQuerySet(VisibleQuerySet["Series"]):
