@@ -14,6 +14,7 @@ from monitoring.selectors.checks import (
     state_of,
 )
 from monitoring.selectors.coverage import NotWatched, not_watched, not_watched_in, push_line, report_line
+from monitoring.selectors.lines import lines_of, read_lines, unit_of
 from monitoring.selectors.readiness import POLL_LATE_SECONDS, oldest_due_check
 from monitoring.selectors.watch import (
     PlannedWatch,
@@ -43,13 +44,16 @@ __all__ = [
     "checks_page",
     "findings_of",
     "findings_of_verdict",
+    "lines_of",
     "not_watched",
     "not_watched_in",
     "oldest_due_check",
     "planned_watches",
     "policies_of",
     "push_line",
+    "read_lines",
     "report_line",
     "state_of",
+    "unit_of",
     "watch_states",
 ]

@@ -21,7 +21,7 @@ from monitoring.selectors.charts import (
     line_chart,
     stretches,
 )
-from monitoring.store import NOTHING, Samples
+from monitoring.selectors.lines import NOTHING, Samples, series_of_checks
 from postdeploy.lib import words
 
 BEATS = 90
@@ -162,12 +162,6 @@ def _readable(ms: float) -> float:
 
 def _is_current(up: Samples, response: Samples) -> bool:
     return bool(len(response.times) and len(up.times) and response.times[-1] == up.times[-1])
-
-
-def series_of_checks(check_ids: Iterable[int]) -> dict[tuple[int, str], int]:
-    """Return the ids of the series of checks, by check and aspect."""
-    rows = Series.objects.filter(health_check__in=list(check_ids)).values_list("health_check_id", "aspect", "pk")
-    return {(check, aspect): pk for check, aspect, pk in rows if check is not None}
 
 
 def _latest_readings(checks: Sequence[HealthCheck]) -> dict[int, tuple[Samples, Samples]]:

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 
 from deployments.models import Deployment
-from monitoring import store
 from monitoring.judge.check import judge_check
 from monitoring.judge.deployment import judge_deployment
 from monitoring.judge.facts import (
@@ -32,6 +31,7 @@ from monitoring.judge.looks import LookPlan
 from monitoring.judge.metric import judge_metric
 from monitoring.models import HealthCheck, MonitoringPeriod, Outage, Stage
 from monitoring.models import Series as SeriesRow
+from monitoring.selectors import lines_of, read_lines, unit_of
 
 logger = logging.getLogger(__name__)
 
@@ -161,9 +161,9 @@ def _metrics(period: MonitoringPeriod, span: tuple[float, float], conditions_onl
     series = list(rows.select_related("metric").order_by("metric__key", "labels_digest"))
     if not conditions_only:
         series += _response_times(period)
-    found = _read([row.pk for row in series], span)
+    found = read_lines(series, *_moments(span))
     for row in series:
-        samples = found[row.pk]
+        samples = Series(*found[row.pk])
         yield MetricEvidence(replace(_metric_facts(row), step_seconds=_step(samples)), row.pk, samples)
 
 
@@ -183,7 +183,7 @@ def _metric_facts(series: SeriesRow) -> MetricFacts:
     return MetricFacts(
         key=f"metric:{metric.key}{digest}",
         name=f"{metric.name} ({labels})" if labels else metric.name,
-        unit=metric.unit,
+        unit=unit_of(series),
         kind=MetricKind(metric.kind),
         bad_direction=BadDirection(metric.bad_direction),
         least_change=metric.least_change,
@@ -256,8 +256,11 @@ def _outages(checks: Sequence[HealthCheck], window: Window, is_first: bool) -> d
 
 
 def _read(series_ids: Sequence[int], span: tuple[float, float]) -> dict[int, Series]:
-    start, end = (datetime.fromtimestamp(at, UTC) for at in span)
-    return {key: Series(found.times, found.values) for key, found in store.read(series_ids, start, end).items()}
+    return {key: Series(*found) for key, found in lines_of(series_ids, *_moments(span)).items()}
+
+
+def _moments(span: tuple[float, float]) -> tuple[datetime, datetime]:
+    return datetime.fromtimestamp(span[0], UTC), datetime.fromtimestamp(span[1], UTC)
 
 
 # --- with the verdict -------------------------------------------------------------------------------------------------

@@ -8,7 +8,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from deployments.models import Deployment
-from monitoring import store
 from monitoring.models import CheckState, Finding, HealthCheck, Series
 from monitoring.selectors.charts import (
     GAP_STEPS,
@@ -20,8 +19,7 @@ from monitoring.selectors.charts import (
     ordinary_step,
     stretches,
 )
-from monitoring.selectors.checks import series_of_checks
-from monitoring.store import NOTHING, Samples, thin
+from monitoring.selectors.lines import NOTHING, Samples, lines_of, response_times, series_of_checks, thin
 from postdeploy.lib import words
 
 SPARK_POINTS = 90
@@ -93,7 +91,7 @@ def finding_pictures(
     """Return the picture of each finding, by its key, in three queries; the line goes to `until`."""
     start, end = _window(deployment, until)
     series = _series_of(findings)
-    samples = store.read(set(series.values()), start, end)
+    samples = lines_of(set(series.values()), start, end)
     marks = deployment_marks(deployments_between([deployment.environment_id], start, end))
     return {
         finding.pk: _picture(finding, samples.get(series.get(finding.pk, 0), NOTHING), marks, deployment)
@@ -173,17 +171,15 @@ class Spark:
 
 def sparks(chosen: Mapping[int, HealthCheck], live: Mapping[int, Deployment | None], now: datetime) -> dict[int, Spark]:
     """Return the line of the check `chosen` for each environment, by its key, in three queries for all of them."""
-    series = series_of_checks(check.pk for check in chosen.values())
     spans = {pk: _span(live.get(pk), now) for pk in chosen}
-    lines = {pk: series.get((check.pk, Series.RESPONSE_TIME), 0) for pk, check in chosen.items()}
     first = now - max(spans.values(), default=SHORTEST)
-    samples = store.read({line for line in lines.values() if line}, first, now + MINUTE)
+    samples = response_times({check.pk for check in chosen.values()}, first, now + MINUTE)
     deployments = deployments_between(chosen, first, now)
     found = {}
     for pk, check in chosen.items():
         own = [row for row in deployments if row.environment_id == pk]
         begin, end = _grid(spans[pk], now)
-        line = _since(samples.get(lines[pk], NOTHING), begin)
+        line = _since(samples[check.pk], begin)
         if len(line.times) > 1:
             found[pk] = _spark(check, line, own, max(begin, float(line.times[0])), end)
     return found
