@@ -7,7 +7,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from deployments.models import Deployment, Environment, Project, User, VisibleQuerySet
-from monitoring.models import Finding, Outage
+from monitoring.models import Alert, Finding, Outage
 
 
 class Severity(models.TextChoices):
@@ -126,19 +126,21 @@ class OccurrenceSource(models.TextChoices):
 
     FINDING = "FINDING", "Finding of a verdict"
     OUTAGE = "OUTAGE", "Outage of a check"
+    ALERT = "ALERT", "Alert of a rule"
     PERSON = "PERSON", "A person"
     API = "API", "The API"
 
 
 class Occurrence(models.Model):
-    """One sighting of an issue; the receipt for the finding or outage it came from."""
+    """One sighting of an issue; the receipt for the finding, outage or alert it came from."""
 
     issue = models.ForeignKey(Issue, models.CASCADE, related_name="occurrences")
     source = models.CharField(max_length=7, choices=OccurrenceSource)
     finding = models.OneToOneField(Finding, models.SET_NULL, null=True, blank=True, related_name="occurrence")
     outage = models.OneToOneField(Outage, models.SET_NULL, null=True, blank=True, related_name="occurrence")
+    alert = models.OneToOneField(Alert, models.SET_NULL, null=True, blank=True, related_name="occurrence")
     occurred_at = models.DateTimeField()
-    ended_at = models.DateTimeField(null=True, blank=True, help_text="When an outage was seen to be over.")
+    ended_at = models.DateTimeField(null=True, blank=True, help_text="When an outage or alert was seen to be over.")
     detail = models.TextField(blank=True)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
@@ -148,6 +150,9 @@ class Occurrence(models.Model):
             # outages whose end is not told yet
             models.Index(
                 fields=["outage"], condition=Q(ended_at__isnull=True, source="OUTAGE"), name="occurrence_not_ended"
+            ),
+            models.Index(
+                fields=["alert"], condition=Q(ended_at__isnull=True, source="ALERT"), name="occurrence_still_fires"
             ),
         ]
 

@@ -1,11 +1,13 @@
 """Is it healthy since? Checks, metrics, monitoring periods, verdicts and their findings, outages."""
 
 from monitoring.models.checks import (
+    SHARDS,
     CheckState,
     Failure,
     HealthCheck,
     Outage,
 )
+from monitoring.models.maintenance import MaintenanceWindow
 from monitoring.models.metrics import BadDirection, Metric, MetricCategory, MetricKind, Sample, Series
 from monitoring.models.periods import (
     Finding,
@@ -16,6 +18,22 @@ from monitoring.models.periods import (
     Result,
     Stage,
     Verdict,
+)
+from monitoring.models.probers import PollShard, Prober, ProberOutage, SecondOpinion
+from monitoring.models.rules import (
+    Aggregate,
+    Alert,
+    AlertEnd,
+    AlertRule,
+    AlertSeverity,
+    AlertState,
+    Direction,
+    Objective,
+    ObjectiveKind,
+    RuleKind,
+    Speed,
+    Usefulness,
+    Versus,
 )
 from monitoring.models.sources import (
     DEFAULT_MAX_SERIES,
@@ -30,27 +48,46 @@ from monitoring.models.sources import (
 __all__ = [
     "DEFAULT_MAX_SERIES",
     "PULLED",
+    "SHARDS",
+    "Aggregate",
+    "Alert",
+    "AlertEnd",
+    "AlertRule",
+    "AlertSeverity",
+    "AlertState",
     "BadDirection",
     "CheckState",
+    "Direction",
     "Failure",
     "Finding",
     "FindingResult",
     "HealthCheck",
+    "MaintenanceWindow",
     "Metric",
     "MetricCategory",
     "MetricKind",
     "MetricLimits",
     "MonitoringPeriod",
     "MonitoringPolicy",
+    "Objective",
+    "ObjectiveKind",
     "Outage",
     "PeriodStatus",
+    "PollShard",
+    "Prober",
+    "ProberOutage",
     "Refusal",
     "RefusalReason",
     "Result",
+    "RuleKind",
     "Sample",
+    "SecondOpinion",
     "Series",
     "Source",
     "SourceKind",
+    "Speed",
     "Stage",
+    "Usefulness",
     "Verdict",
+    "Versus",
 ]
