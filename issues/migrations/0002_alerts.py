@@ -8,7 +8,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('issues', '0001_initial'),
-        ('monitoring', '0004_polling'),
+        ('monitoring', '0003_rules'),
     ]
 
     operations = [
