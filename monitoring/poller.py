@@ -160,7 +160,7 @@ def _keep(claimed: Sequence[HealthCheck], readings: Mapping[int, Reading | str],
         seconds = min(check.interval_seconds, pace.get(check.environment_id, check.interval_seconds))
         place = slot(check.next_poll_at, interval=timedelta(seconds=seconds), now=now)
         _take(check, readings[check.pk], place, series, kept, now=now)
-    store.append(kept.series, kept.times, kept.values)
+    store.append(kept.series, [store.microseconds(at) for at in kept.times], kept.values)
     Failure.objects.bulk_create(kept.failures, ignore_conflicts=True)
     _write(checks)
     _change_outages(kept)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db import transaction
 
@@ -38,12 +38,19 @@ def ingest(*, environment: Environment, points: Sequence[Point], now: datetime) 
     with transaction.atomic():
         metrics = _metrics(environment.project, points, now)
         series = _series(environment, metrics, points, now)
-        new = store.append(
-            [series[point.series] for point in points],
-            [point.at for point in points],
-            [point.value for point in points],
-        )
+        ids = [series[point.series] for point in points]
+        new = _count_new(ids, points)
+        store.append(ids, [store.microseconds(point.at) for point in points], [point.value for point in points])
     return Ingested(accepted=new, known=len(points) - new)
+
+
+def _count_new(series_ids: Sequence[int], points: Sequence[Point]) -> int:
+    if not points:
+        return 0
+    times = [point.at for point in points]
+    stored = store.read(set(series_ids), min(times), max(times) + timedelta(microseconds=1))
+    known = {(series, at) for series, samples in stored.items() for at in samples.times.tolist()}
+    return len({(series, at.timestamp()) for series, at in zip(series_ids, times, strict=True)} - known)
 
 
 def _metrics(project: Project, points: Iterable[Point], now: datetime) -> dict[str, Metric]:

@@ -14,13 +14,13 @@ from django.utils import timezone
 
 from deployments.models import Role
 from issues.services import MACHINE, open_issue
-from monitoring import store
 from monitoring.models import Finding, HealthCheck, MonitoringPeriod, Series
 from monitoring.services import open_periods
 from reports.services import summarise_deployments
 from support.services import ensure_tiers, route_issues, save_guide, set_members
 from tests import authorisation_world, factories
 from tests.reports.world import NOW, rollback_world
+from tests.samples import store_samples
 
 OURS = ("deployments", "monitoring", "issues", "support", "reports")
 PASSWORD = "correct-horse-9-battery"
@@ -95,7 +95,7 @@ def _measure(world):
         project=world.project, key="checkout_errors", name="Checkout error rate", unit="%", hard_limit=0.5
     )
     series = factories.SeriesFactory(environment=world.production, metric=errors)
-    store.append([series.pk] * len(times), times, (np.where(is_bad, 0.94, 0.12) * noise).tolist())
+    store_samples([series.pk] * len(times), times, (np.where(is_bad, 0.94, 0.12) * noise).tolist())
     Finding.objects.filter(pk=world.errors.pk).update(series=series)
     is_down = [world.outage.began_at <= at < world.outage.ended_at for at in times]
     read(world.checkout, times, (np.where(is_bad, 450.0, 310.0) * noise).tolist(), is_down)
@@ -107,9 +107,9 @@ def read(check, times, response_ms, is_down):
         Series.objects.get_or_create(environment=check.environment, health_check=check, aspect=aspect)[0]
         for aspect in (Series.UP, Series.RESPONSE_TIME)
     )
-    store.append([up.pk] * len(times), times, [0.0 if down else 1.0 for down in is_down])
+    store_samples([up.pk] * len(times), times, [0.0 if down else 1.0 for down in is_down])
     answered = [(at, ms) for at, ms, down in zip(times, response_ms, is_down, strict=True) if not down]
-    store.append([response.pk] * len(answered), *map(list, zip(*answered, strict=True)))
+    store_samples([response.pk] * len(answered), *map(list, zip(*answered, strict=True)))
     HealthCheck.objects.filter(pk=check.pk).update(latest_reading_at=times[-1], latest_detail="200 in 312 ms")
 
 

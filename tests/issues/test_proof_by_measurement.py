@@ -4,10 +4,10 @@ from issues import services
 from issues.models import Issue, Occurrence
 from issues.selectors import proof_of
 from issues.services import Actor
-from monitoring import store
 from monitoring.models import Failure, HealthCheck, MonitoringPolicy
 from tests.factories import DeploymentFactory, IssueFactory, SeriesFactory
 from tests.issues.builders import HOUR, MINUTE, NOON, make_check, make_finding, make_outage, watch
+from tests.samples import store_samples
 
 pytestmark = pytest.mark.django_db
 API = Actor.token("pipeline")
@@ -161,7 +161,7 @@ def slow_finding(check, period):
 def answer_in(check, ms, *, start, end):
     series = check.series.get()
     times = [NOON + minute * MINUTE for minute in range(start, end)]
-    store.append([series.pk] * len(times), times, [float(ms)] * len(times))
+    store_samples([series.pk] * len(times), times, [float(ms)] * len(times))
 
 
 def test_a_check_that_was_slow_must_be_fast_again(check):

@@ -91,5 +91,5 @@ def test_another_worker_that_made_the_same_metric_first_does_no_harm(environment
 
 def test_the_number_of_queries_does_not_grow_with_the_samples(environment, django_assert_num_queries):
     send(environment, Point("orders", NOW, 1.0))
-    with django_assert_num_queries(5):  # savepoint, metrics, series, samples, release
+    with django_assert_num_queries(6):  # savepoint, metrics, series, samples, release
         send(environment, *(Point("orders", at(n), 1.0) for n in range(1, 500)))

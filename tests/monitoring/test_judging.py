@@ -8,13 +8,14 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from monitoring import services, store
+from monitoring import services
 from monitoring.models import Finding, MonitoringPeriod, Verdict
 from monitoring.selectors import watch_states
 from monitoring.services import evidence, judging
 from monitoring.signals import verdict_reached
 from tests.factories import DeploymentFactory
 from tests.monitoring.worlds import World, at
+from tests.samples import store_samples
 
 pytestmark = pytest.mark.django_db
 
@@ -438,7 +439,7 @@ def test_a_later_edit_of_the_metric_or_check_changes_nothing_when_judged_again()
 
 def test_samples_that_came_later_are_noticed():
     world = busy_world()
-    store.append([world.series_of("checkout_p95").pk], [at(30.5)], [1.0])
+    store_samples([world.series_of("checkout_p95").pk], [at(30.5)], [1.0])
     with pytest.raises(services.InputsChanged, match="Checkout p95"):
         services.judge_again(world.verdict())
 

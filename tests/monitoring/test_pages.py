@@ -10,7 +10,6 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from deployments.models import Role
-from monitoring import store
 from monitoring.models import HealthCheck, MonitoringPolicy
 from monitoring.selectors import check_story
 from tests.factories import (
@@ -21,6 +20,7 @@ from tests.factories import (
     OutageFactory,
     SeriesFactory,
 )
+from tests.samples import store_samples
 from tests.targets import Target
 
 pytestmark = pytest.mark.django_db
@@ -53,9 +53,9 @@ def read(check, values, *, step=60, until=None):
     times = [until - timedelta(seconds=step * (len(values) - 1 - n)) for n in range(len(values))]
     up = SeriesFactory(environment=check.environment, metric=None, health_check=check, aspect="up").pk
     timed = SeriesFactory(environment=check.environment, metric=None, health_check=check, aspect="response_time").pk
-    store.append([up] * len(values), times, [float(value is not None) for value in values])
+    store_samples([up] * len(values), times, [float(value is not None) for value in values])
     good = [(at, value) for at, value in zip(times, values, strict=True) if value is not None]
-    store.append([timed] * len(good), [at for at, _ in good], [value for _, value in good])
+    store_samples([timed] * len(good), [at for at, _ in good], [value for _, value in good])
     HealthCheck.objects.filter(pk=check.pk).update(latest_reading_at=until)
     return times
 
@@ -167,7 +167,7 @@ def test_a_heartbeat_shows_good_failed_and_slow_readings(environment):
     check = HealthCheckFactory(environment=environment, interval_seconds=60)
     times = read(check, [80.0, None, 80.0, None])
     slow = SeriesFactory._meta.model.objects.get(health_check=check, aspect="response_time")
-    store.append([slow.pk], [times[-1]], [5000.0])  # answered, but over the limit
+    store_samples([slow.pk], [times[-1]], [5000.0])  # answered, but over the limit
     assert [beat["state"] for beat in beats(again(check))] == ["up", "down", "up", "slow"]
 
 
@@ -252,7 +252,7 @@ def test_the_chart_has_gaps_marks_and_the_limit(environment):
     now = timezone.now()
     read(check, [80.0] * 20, until=now - timedelta(minutes=30))
     timed = SeriesFactory._meta.model.objects.get(health_check=check, aspect="response_time").pk
-    store.append([timed] * 20, [now - timedelta(minutes=n) for n in range(20)], [90.0] * 20)
+    store_samples([timed] * 20, [now - timedelta(minutes=n) for n in range(20)], [90.0] * 20)
     DeploymentFactory(environment=environment, finished_at=now - timedelta(minutes=25), version="v8")
     story = check_story(again(check), now=now)
     assert story.chart["values"].count(None) == 1

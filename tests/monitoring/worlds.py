@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
-from monitoring import services, store
+from monitoring import services
 from monitoring.models import MonitoringPeriod, Series, Verdict
 from tests.factories import (
     DeploymentFactory,
@@ -14,6 +14,7 @@ from tests.factories import (
     OutageFactory,
     SeriesFactory,
 )
+from tests.samples import store_samples
 
 T0 = datetime(2026, 11, 19, 12, 0, tzinfo=UTC)
 
@@ -92,7 +93,7 @@ class World:
         minutes = np.arange(since, until, step)
         give = value if callable(value) else lambda minute: value
         values = [float(give(minute)) for minute in minutes]
-        store.append([series.pk] * len(values), [at(float(minute)) for minute in minutes], values)
+        store_samples([series.pk] * len(values), [at(float(minute)) for minute in minutes], values)
 
     def noisy(self, before, after, noise=0.05):
         """A function of the minute: a level that changes with the deployment, with noise."""

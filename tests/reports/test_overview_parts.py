@@ -4,7 +4,6 @@ import itertools
 
 import pytest
 
-from monitoring import store
 from monitoring.models import HealthCheck
 from reports import selectors
 from reports.selectors.pictures import SPARK_POINTS, finding_pictures, placebo_of, sparks
@@ -17,6 +16,7 @@ from tests.factories import (
     SeriesFactory,
 )
 from tests.reports.world import DAY, HOUR, MINUTE, NOW, rollback_world
+from tests.samples import store_samples
 
 pytestmark = pytest.mark.django_db
 
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.django_db
 def measure(check, start, end, step, value):
     series = SeriesFactory(environment=check.environment, metric=None, health_check=check, aspect="response_time")
     times = [start + n * step for n in range(int((end - start) / step) + 1)]
-    store.append([series.pk] * len(times), times, [value(at) for at in times])
+    store_samples([series.pk] * len(times), times, [value(at) for at in times])
     return series
 
 
@@ -153,7 +153,7 @@ def test_a_gap_in_the_readings_stays_a_gap():
     world = rollback_world()
     series = measure(world.checkout, NOW - 3 * HOUR, NOW - 2 * HOUR, MINUTE, lambda at: 300)
     times = [NOW - n * MINUTE for n in range(20)]
-    store.append([series.pk] * 20, times, [300.0] * 20)
+    store_samples([series.pk] * 20, times, [300.0] * 20)
     points = card_of(world, "production").spark.points
     known = [value is not None for value in points]
     assert known.count(False) > 20

@@ -1,19 +1,57 @@
 """The only place that writes or reads samples. Nothing outside knows how they are kept.
 
-Times go in as aware datetimes and come out as seconds since 1970 (float64): that is what arithmetic and charts want.
+Times go in as microseconds since 1970 and come out as seconds since 1970 (float64): that is what arithmetic and charts
+want.
 """
 
 import io
 import itertools
 from collections.abc import Collection, Sequence
-from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from django.db import connection
 
-Floats = npt.NDArray[np.float64]
+from monitoring.store.buckets import roll_up
+from monitoring.store.shapes import (
+    NOTHING,
+    Floats,
+    Ints,
+    Microseconds,
+    Rollups,
+    Sample,
+    Samples,
+    StoreFigures,
+    microseconds,
+    moment,
+)
+from monitoring.store.thinning import thin
+
+__all__ = [
+    "NOTHING",
+    "Floats",
+    "Ints",
+    "Microseconds",
+    "Rollups",
+    "Sample",
+    "Samples",
+    "StoreFigures",
+    "append",
+    "compact",
+    "drop_expired",
+    "figures",
+    "hold",
+    "latest",
+    "microseconds",
+    "moment",
+    "percentiles",
+    "read",
+    "rollups",
+    "tail",
+    "thin",
+]
 
 # PostgreSQL's binary COPY: a header, per row a field count and per field its length, and a trailer of two bytes.
 _HEADER_BYTES, _TRAILER_BYTES = 19, 2
@@ -24,38 +62,31 @@ _ROW = np.dtype(
 _POSTGRES_EPOCH = datetime(2000, 1, 1, tzinfo=UTC).timestamp()
 
 
-class Samples(NamedTuple):
-    """One series' samples in the order of time: `times` in seconds since 1970, `values` beside them."""
+def append(
+    series: Sequence[int] | Ints,
+    times_us: Sequence[int] | Microseconds,
+    values: Sequence[float] | Floats,
+    *,
+    source_id: int | None = None,
+    key: str = "",
+) -> bool:
+    """Store samples, given as three columns of one length, in the caller's transaction.
 
-    times: Floats
-    values: Floats
-
-
-class Sample(NamedTuple):
-    """One value at one time."""
-
-    at: datetime
-    value: float
-
-
-NOTHING = Samples(np.empty(0), np.empty(0))
-
-
-def append(series_ids: Sequence[int], times: Sequence[datetime], values: Sequence[float]) -> int:
-    """Store samples, given as three columns of one length, and return how many were new.
-
-    The first value stored for a series and time stays; a repeat changes nothing. Values must be finite.
+    `times_us` are microseconds since 1970; values must be finite. The first value stored for a series and time stays; a
+    repeat changes nothing. False when this `source_id` and `key` were appended before: then nothing is stored.
     """
-    if not series_ids:
-        return 0
     with connection.cursor() as cursor:
         cursor.execute(
             "INSERT INTO monitoring_sample (series_id, at, value)"
-            " SELECT * FROM unnest(%s::bigint[], %s::timestamptz[], %s::float8[])"
-            " ON CONFLICT DO NOTHING",
-            [list(series_ids), list(times), list(values)],
+            " SELECT s, 'epoch'::timestamptz + t * '1 microsecond'::interval, v"
+            " FROM unnest(%s::bigint[], %s::bigint[], %s::float8[]) AS new(s, t, v) ON CONFLICT DO NOTHING",
+            [_plain(series), _plain(times_us), _plain(values)],
         )
-        return int(cursor.rowcount)
+    return True
+
+
+def _plain(column: Sequence[Any] | npt.NDArray[Any]) -> list[Any]:
+    return list(np.asarray(column).tolist())
 
 
 def read(series_ids: Collection[int], start: datetime, end: datetime) -> dict[int, Samples]:
@@ -88,20 +119,42 @@ def latest(series_ids: Collection[int]) -> dict[int, Sample]:
     }
 
 
-def thin(times: Floats, values: Floats, points: int) -> Samples:
-    """Return at most about `points` samples that keep every local extreme: the least and greatest of each stretch.
+def rollups(series_ids: Collection[int], start: datetime, end: datetime, *, step: timedelta) -> dict[int, Rollups]:
+    """Return each series' buckets of `step` (at least a minute) that hold something of start <= time < end.
 
-    A chart of so many pixels looks the same. Times and values are of one length, in the order of time.
+    Buckets are aligned to multiples of `step` since 1970, UTC.
     """
-    if len(times) <= points:
-        return Samples(times, values)
-    edges = np.linspace(0, len(times), max(points // 2, 1) + 1).astype(int)
-    kept: set[int] = set()
-    for begin, end in itertools.pairwise(edges):
-        stretch = values[begin:end]
-        kept |= {int(begin + stretch.argmin()), int(begin + stretch.argmax())}
-    chosen = sorted(kept)
-    return Samples(times[chosen], values[chosen])
+    found = read(series_ids, start, end)
+    return {series: roll_up(*samples, step.total_seconds()) for series, samples in found.items()}
+
+
+def percentiles(
+    series_ids: Collection[int], start: datetime, end: datetime, quantiles: Sequence[float]
+) -> dict[int, Floats]:
+    """Return the values at `quantiles` (0 to 1) of each series' samples in the window; NaN where there are none."""
+    return {
+        series: np.quantile(samples.values, quantiles) if len(samples.values) else np.full(len(quantiles), np.nan)
+        for series, samples in read(series_ids, start, end).items()
+    }
+
+
+def hold(series_ids: Collection[int], start: datetime, end: datetime, *, verdict_id: int) -> None:
+    """Keep the samples with start <= time < end for as long as the verdict, whatever the retention says."""
+
+
+def compact(*, limit: int = 100) -> int:
+    """Fold what waits in the log into chunks; return how many samples were folded."""
+    return 0
+
+
+def drop_expired(*, now: datetime) -> int:
+    """Forget what is older than its project keeps it; return how many partitions and rows went."""
+    return 0
+
+
+def figures() -> StoreFigures:
+    """Return what waits and how large the tiers are."""
+    return StoreFigures(0, 0, 0.0, {})
 
 
 def _grouped(series_ids: Collection[int], query: str, parameters: list[Any]) -> dict[int, Samples]:

@@ -1,0 +1,30 @@
+"""PURE: samples summed up in buckets of time."""
+
+import numpy as np
+
+from monitoring.store.shapes import Floats, Ints, Rollups
+
+#: Nothing in any bucket.
+EMPTY = Rollups(np.empty(0), np.empty(0, np.int64), *(np.empty(0) for _ in range(5)))
+
+
+def roll_up(times: Floats, values: Floats, step: float) -> Rollups:
+    """Sum up samples in the order of time in buckets of `step` seconds, aligned to multiples of it since 1970."""
+    if not len(times):
+        return EMPTY
+    numbers = np.floor(times / step).astype(np.int64)
+    begins = np.flatnonzero(np.diff(numbers, prepend=numbers[0] - 1))
+    ends = np.append(begins[1:], len(times))
+    return Rollups(
+        starts=(numbers[begins] * step).astype(np.float64),
+        count=_counts(begins, ends),
+        total=np.add.reduceat(values, begins),
+        least=np.minimum.reduceat(values, begins),
+        greatest=np.maximum.reduceat(values, begins),
+        first=values[begins],
+        last=values[ends - 1],
+    )
+
+
+def _counts(begins: Ints, ends: Ints) -> Ints:
+    return (ends - begins).astype(np.int64)
