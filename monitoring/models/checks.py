@@ -5,13 +5,18 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import ClassVar, Self
 
+from django.contrib.postgres.fields import ArrayField
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
+from django.db.models.functions import Mod, Now
 from django.utils import timezone
 
 from deployments.models import Environment, Row, VisibleQuerySet
 from postdeploy.lib.secrets import seal, unseal
+
+#: Checks are spread over so many shards; a process that polls holds some of them.
+SHARDS = 32
 
 
 class CheckState(models.TextChoices):
@@ -72,7 +77,21 @@ class HealthCheck(models.Model):
     paused_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
-    # Written by the poller.
+    # Written by the poller, when something changes: no reading of a healthy check writes a row. A trigger sets
+    # `changed_at` at every change of any other column, so that the poller hears of it within a second.
+    shard = models.GeneratedField(
+        expression=Mod(F("id"), SHARDS), output_field=models.PositiveSmallIntegerField(), db_persist=True
+    )
+    changed_at = models.DateTimeField(db_default=Now(), editable=False)
+    extra_at = models.DateTimeField(
+        null=True, editable=False, default=timezone.now, help_text="A reading out of turn, once it has come."
+    )
+    parked_until = models.DateTimeField(null=True, editable=False, help_text="It cannot be evaluated: see the detail.")
+    flapping_since = models.DateTimeField(null=True, editable=False)
+    steady_since = models.DateTimeField(null=True, editable=False, help_text="While it flaps: good since then.")
+    went_down_at = ArrayField(
+        models.DateTimeField(), default=list, editable=False, help_text="When it went down, the latest few times."
+    )
     state = models.CharField(max_length=7, choices=CheckState, default=CheckState.UNKNOWN, editable=False)
     state_since = models.DateTimeField(null=True, editable=False)
     failures_in_a_row = models.PositiveIntegerField(default=0, editable=False)
@@ -91,6 +110,8 @@ class HealthCheck(models.Model):
         indexes: ClassVar = [
             # the poller's claim
             models.Index(fields=["next_poll_at"], condition=Q(paused_at__isnull=True), name="check_due"),
+            # the poller's plan, and what changed in it
+            models.Index(fields=["shard", "changed_at"], name="check_shard"),
         ]
 
     def __str__(self) -> str:
