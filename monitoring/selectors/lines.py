@@ -55,7 +55,7 @@ def response_times(check_ids: Collection[int], start: datetime, end: datetime) -
 
 def is_counter(row: Series) -> bool:
     """Tell whether a series only ever counts up, so that its rate is what people mean."""
-    return row.metric is not None and bool(getattr(row.metric, "is_counter", False))
+    return row.metric is not None and row.metric.is_counter
 
 
 def unit_of(row: Series) -> str:

@@ -20,6 +20,7 @@ from monitoring.selectors.charts import (
     stretches,
 )
 from monitoring.selectors.lines import NOTHING, Samples, lines_of, response_times, series_of_checks, thin
+from monitoring.selectors.marks import Mark
 from postdeploy.lib import words
 
 SPARK_POINTS = 90
@@ -120,9 +121,7 @@ def _series_of(findings: Iterable[Finding]) -> dict[int, int]:
     return found
 
 
-def _picture(
-    finding: Finding, samples: Samples, marks: Sequence[dict[str, Any]], deployment: Deployment
-) -> FindingPicture:
+def _picture(finding: Finding, samples: Samples, marks: Sequence[Mark], deployment: Deployment) -> FindingPicture:
     facts = finding.facts if isinstance(finding.facts, dict) else {}
     is_response = finding.health_check_id is not None
     unit = "ms" if is_response else str(facts.get("unit") or "")
