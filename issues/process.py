@@ -164,6 +164,12 @@ def impact_of_finding(*, name: str, environment: str, is_critical: bool, verdict
     return f"In {environment}, {name} is worse with {version}: {outcome}. It is {weight}."
 
 
+def impact_of_alert(*, rule: str, environment: str, since: str, version: str | None) -> str:
+    """Return what a firing means, from the facts: "The alert rule Slow checkout found it in production since…"."""
+    live = f", while {version} is live" if version else ""
+    return f"The alert rule {rule} found it in {environment} since {since}{live}."
+
+
 #: A value that kept no more than this share of its change has gone back.
 BACK_SHARE = 0.25
 

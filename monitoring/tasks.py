@@ -24,3 +24,9 @@ def poll_due(**kwargs: Any) -> None:
 def judge_periods(**kwargs: Any) -> None:
     """Look at the periods whose time has come."""
     services.judge_periods(now=timezone.now())
+
+
+@shared_task(queue="flow")
+def judge_rules(**kwargs: Any) -> None:
+    """Judge the alert rules whose time has come."""
+    services.judge_rules(now=timezone.now())

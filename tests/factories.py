@@ -9,11 +9,14 @@ from deployments.models import ApiToken, Deployment, Environment, Membership, Pr
 from deployments.tokens import digest_of, new_token, shown_part
 from issues.models import Issue
 from monitoring.models import (
+    Alert,
+    AlertRule,
     Finding,
     HealthCheck,
     Metric,
     MonitoringPeriod,
     MonitoringPolicy,
+    Objective,
     Outage,
     Series,
     Verdict,
@@ -187,6 +190,54 @@ class FindingFactory(factory.django.DjangoModelFactory):
     name = "Checkout p95"
     result = "REGRESSED"
     sentence = "Checkout p95 rose 310 → 450 ms."
+
+
+class ObjectiveFactory(factory.django.DjangoModelFactory):
+    """99.9 % of a check over 30 days; say `kind="BAD", part=…, whole=…` for errors of all requests."""
+
+    class Meta:
+        model = Objective
+
+    health_check = factory.SubFactory(HealthCheckFactory)
+    environment = factory.LazyAttribute(lambda objective: objective.health_check.environment)
+    name = factory.Sequence(lambda n: f"Checkout answers {n}")
+
+
+class AlertRuleFactory(factory.django.DjangoModelFactory):
+    """The mean of a metric over 5 min above 100 for 2 min; well again at 80."""
+
+    class Meta:
+        model = AlertRule
+
+    metric = factory.SubFactory(MetricFactory)
+    project = factory.LazyAttribute(lambda rule: rule.metric.project)
+    name = factory.Sequence(lambda n: f"Rule {n}")
+    threshold = 100.0
+    clear_threshold = 80.0
+    hold_seconds = 120
+
+
+class AlertFactory(factory.django.DjangoModelFactory):
+    """A firing alert; say `state="RESOLVED", resolved_at=…, ended_by="MEASURED"` for one that is over."""
+
+    class Meta:
+        model = Alert
+
+    environment = factory.SubFactory(EnvironmentFactory)
+    rule = factory.LazyAttribute(
+        lambda alert: AlertRuleFactory(metric=MetricFactory(project=alert.environment.project))
+    )
+    key = factory.Sequence(lambda n: f"series:{n}")
+    subject = "Checkout p95"
+    state = "FIRING"
+    severity = "MAJOR"
+    began_at = factory.LazyFunction(timezone.now)
+    fired_at = factory.LazyAttribute(lambda alert: alert.began_at)
+    seen_at = factory.LazyAttribute(lambda alert: alert.began_at)
+    value = 120.0
+    worst = 120.0
+    latest = 120.0
+    detail = "Checkout p95 in production is 120 ms, above 100 ms"
 
 
 # --- issues -------------------------------------------------------------------------------------------------

@@ -8,12 +8,13 @@ from issues.selectors.log import (
     search,
     watched_deployment,
 )
-from issues.selectors.proof import PROOF, Proof, checks_of, proof_of, proof_time
+from issues.selectors.proof import PROOF, Proof, alerts_of, checks_of, proof_of, proof_time
 
 __all__ = [
     "PROOF",
     "IssueFilter",
     "Proof",
+    "alerts_of",
     "by_status",
     "checks_of",
     "find_issue",

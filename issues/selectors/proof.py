@@ -8,8 +8,9 @@ from django.db.models import Max, Q
 
 from issues import process
 from issues.models import Issue
-from monitoring.models import CheckState, Failure, Finding, HealthCheck, Outage, Series
+from monitoring.models import Alert, CheckState, Failure, Finding, HealthCheck, Outage, Series
 from monitoring.selectors.gauges import median_response_ms
+from monitoring.selectors.rules import clean_since
 from postdeploy.lib import words
 
 #: How long all sources must be clean before a resolution counts as proven.
@@ -59,14 +60,31 @@ def checks_of(issue: Issue) -> list[HealthCheck]:
     return list(HealthCheck.objects.filter(seen).distinct().order_by("name"))
 
 
+def alerts_of(issue: Issue) -> list[Alert]:
+    """Return the latest alert of each rule and thing that are sightings of `issue`."""
+    rows = Alert.objects.filter(occurrence__issue=issue).select_related(
+        "rule__metric", "rule__health_check", "rule__objective__environment", "environment", "series"
+    )
+    latest = {(alert.rule_id, alert.key): alert for alert in rows.order_by("began_at", "pk")}
+    return list(latest.values())
+
+
 def proof_of(issue: Issue, *, now: datetime) -> Proof:
-    """Return what the measurements say of a resolved issue; checks can tell, metrics and people cannot yet."""
-    needed, checks = proof_time(issue), checks_of(issue)
-    if not checks or issue.resolved_at is None:
+    """Return what the measurements say of a resolved issue; checks and alert rules can tell, people cannot."""
+    needed, checks, alerts = proof_time(issue), checks_of(issue), alerts_of(issue)
+    if not (checks or alerts) or issue.resolved_at is None:
         return Proof(needed, why=NOT_MEASURED)
     if obstacle := _obstacle(checks):
         return Proof(needed, why=obstacle, is_down=any(c.state == CheckState.DOWN for c in checks))
-    began_at = max([issue.resolved_at, *(c.state_since for c in checks if c.state_since)])
+    by_checks = _proof_by_checks(issue, checks, needed, now) if checks else None
+    if by_checks and by_checks.why:
+        return by_checks
+    return _with_alerts(by_checks, alerts, resolved_at=issue.resolved_at, needed=needed, now=now)
+
+
+def _proof_by_checks(issue: Issue, checks: Sequence[HealthCheck], needed: timedelta, now: datetime) -> Proof:
+    resolved_at = issue.resolved_at or now
+    began_at = max([resolved_at, *(c.state_since for c in checks if c.state_since)])
     began_at = _latest_breach(checks, after=began_at) or began_at
     if slow := _slowdowns(issue):
         if still_slow := _still_slow(slow, max(began_at, now - needed), now):
@@ -74,6 +92,22 @@ def proof_of(issue: Issue, *, now: datetime) -> Proof:
         began_at = max(began_at, issue.proof_since or now)
     measured_at = min(check.latest_reading_at for check in checks if check.latest_reading_at)
     return Proof(needed, began_at, measured_at)
+
+
+def _with_alerts(
+    proof: Proof | None, alerts: Sequence[Alert], *, resolved_at: datetime, needed: timedelta, now: datetime
+) -> Proof:
+    """Join what the alert rules measured since the resolution to what the checks say."""
+    since, measured_at = (proof.since, proof.measured_at) if proof else (None, None)
+    for alert in alerts:
+        # only the end of the time since then can complete the proof
+        clean = clean_since(alert, since=max(resolved_at, now - 2 * needed), now=now)
+        if clean.measured_at is None:
+            return Proof(needed, why=clean.why, is_down=clean.is_firing)
+        ends = (clean.breached_at, alert.resolved_at)
+        since = max([since or resolved_at, *(end for end in ends if end)])
+        measured_at = min(measured_at or clean.measured_at, clean.measured_at)
+    return Proof(needed, since, measured_at)
 
 
 def _obstacle(checks: Sequence[HealthCheck]) -> str:

@@ -17,10 +17,10 @@ from issues.models import (
     OccurrenceSource,
 )
 from issues.services.moves import reopen
-from issues.services.sightings import Sighting, sighting_of_finding, sighting_of_outage
+from issues.services.sightings import Sighting, sighting_of_alert, sighting_of_finding, sighting_of_outage
 from issues.services.story import MACHINE, Actor, add_event, save
 from issues.signals import issue_changed
-from monitoring.models import Finding, FindingResult, Outage
+from monitoring.models import Alert, AlertEnd, Finding, FindingResult, MonitoringPeriod, Outage
 from postdeploy.lib.bells import ring
 from postdeploy.lib.sweeps import each
 
@@ -31,8 +31,10 @@ LOOK_BACK = timedelta(days=7)
 
 
 def open_issues(*, now: datetime) -> int:
-    """Give every confirmed outage and every regression of a final verdict its receipt; return how many were given."""
+    """Give every confirmed outage, regression of a final verdict and alert its receipt; return how many were given."""
     since = now - LOOK_BACK
+    alerts = Alert.objects.fired().filter(fired_at__range=(since, now), is_muted=False, occurrence__isnull=True)
+    alerts = alerts.exclude(ended_by=AlertEnd.CHANGED).select_related("rule", "environment__project", "series")
     outages = Outage.objects.filter(confirmed_at__range=(since, now), occurrence__isnull=True)
     is_told = Q(facts__is_muted__isnull=True) | Q(facts__is_muted=False)
     findings = Finding.objects.filter(
@@ -46,14 +48,22 @@ def open_issues(*, now: datetime) -> int:
     findings = findings.select_related(
         "health_check", "series__health_check", "verdict__period__environment__project", "verdict__period__deployment"
     ).order_by("verdict__looked_at", "position", "pk")
-    return each(
-        outages,
-        lambda outage: record_occurrence(sighting_of_outage(outage), now=now) is not None,
-        name="open_issues",
-    ) + each(
-        findings,
-        lambda finding: record_occurrence(sighting_of_finding(finding), now=now) is not None,
-        name="open_issues",
+    return (
+        each(
+            outages,
+            lambda outage: record_occurrence(sighting_of_outage(outage), now=now) is not None,
+            name="open_issues",
+        )
+        + each(
+            findings,
+            lambda finding: record_occurrence(sighting_of_finding(finding), now=now) is not None,
+            name="open_issues",
+        )
+        + each(
+            alerts.order_by("fired_at", "pk"),
+            lambda alert: record_occurrence(sighting_of_alert(alert), now=now) is not None,
+            name="open_issues",
+        )
     )
 
 
@@ -96,6 +106,7 @@ def _record(sighting: Sighting, now: datetime) -> Occurrence | None:
         source=sighting.source,
         finding=sighting.finding,
         outage=sighting.outage,
+        alert=sighting.alert,
         occurred_at=sighting.occurred_at,
         detail=sighting.detail,
     )
@@ -117,7 +128,12 @@ def open_issue(
     impact: str = "",
     plan: str = "",
 ) -> Issue:
-    """Open an issue that a person or a pipeline reports; nothing else ever joins it by itself."""
+    """Open an issue that a person or a pipeline reports; nothing else ever joins it by itself.
+
+    Of an environment alone it belongs to the deployment that is being watched there, if one is.
+    """
+    if environment and deployment is None:
+        deployment = _watched_in(environment, now)
     with transaction.atomic():
         _lock(project)
         issue = _create(
@@ -138,6 +154,12 @@ def open_issue(
     return issue
 
 
+def _watched_in(environment: Environment, now: datetime) -> Deployment | None:
+    under_way = MonitoringPeriod.objects.under_way(at=now).filter(environment=environment)
+    period = under_way.select_related("deployment").order_by("-opens_at").first()
+    return period.deployment if period else None
+
+
 def _lock(project: Project) -> None:
     """Let one transaction at a time number the issues of a project; rows that refer to it can still be written."""
     Project.objects.select_for_update(no_key=True).get(pk=project.pk)
@@ -147,6 +169,8 @@ def _has_receipt(sighting: Sighting) -> bool:
     receipts = Occurrence.objects.filter(finding=sighting.finding) if sighting.finding else Occurrence.objects.none()
     if sighting.outage:
         receipts = Occurrence.objects.filter(outage=sighting.outage)
+    if sighting.alert:
+        receipts = Occurrence.objects.filter(alert=sighting.alert)
     return receipts.exists()
 
 

@@ -11,39 +11,56 @@ from issues.selectors import Proof, proof_of
 from issues.services.moves import reopen
 from issues.services.story import MACHINE, add_event, locked, save
 from issues.signals import issue_changed
+from monitoring.models import AlertEnd, AlertState
 from postdeploy.lib import words
 from postdeploy.lib.bells import ring
 from postdeploy.lib.sweeps import each
 
 
 def verify_issues(*, now: datetime) -> int:
-    """Note outages that ended, and prove, restart or reopen what is resolved; return how many rows changed."""
+    """Note what ended, and prove, restart or reopen what is resolved; return how many rows changed."""
     ended = Occurrence.objects.filter(
         source=OccurrenceSource.OUTAGE, ended_at__isnull=True, outage__ended_at__isnull=False
     ).select_related("outage__health_check")
-    measured = Q(source=OccurrenceSource.OUTAGE) | Q(finding__series__health_check__isnull=False)
+    is_well = Q(alert__state=AlertState.RESOLVED, alert__ended_by=AlertEnd.MEASURED)
+    quiet = Occurrence.objects.filter(is_well, source=OccurrenceSource.ALERT, ended_at__isnull=True)
+    measured = (
+        Q(source=OccurrenceSource.OUTAGE) | Q(alert__isnull=False) | Q(finding__series__health_check__isnull=False)
+    )
     seen = Occurrence.objects.filter(measured | Q(finding__health_check__isnull=False), issue=OuterRef("pk"))
     resolved = Issue.objects.filter(Exists(seen), status=IssueStatus.RESOLVED).order_by("resolved_at", "pk")
-    return each(ended, lambda row: _note_end(row, now), name="verify_issues") + each(
+    ends = [*ended, *quiet.select_related("alert__rule")]
+    return each(ends, lambda row: _note_end(row, now), name="verify_issues") + each(
         resolved.values_list("pk", flat=True), lambda pk: _verify(pk, now), name="verify_issues"
     )
 
 
 def _note_end(occurrence: Occurrence, now: datetime) -> bool:
-    """Tell once that a check answers again; a person still says what resolved the issue."""
-    outage = occurrence.outage
-    if outage is None or outage.ended_at is None:
+    """Tell once that a source is well again; a person still says what resolved the issue."""
+    over = _end_of(occurrence)
+    if over is None:
         return False
+    ended_at, text = over
     with transaction.atomic():
-        mine = Occurrence.objects.filter(pk=occurrence.pk, ended_at__isnull=True).update(ended_at=outage.ended_at)
+        mine = Occurrence.objects.filter(pk=occurrence.pk, ended_at__isnull=True).update(ended_at=ended_at)
         if not mine:
             return False
         issue = locked(occurrence.issue_id)
-        lasted = words.duration(outage.ended_at - outage.began_at)
-        text = f"{outage.health_check.name} answers again. The outage lasted {lasted}."
         add_event(issue, IssueEventKind.CHANGED, text, now=now)
         ring(issue_changed, issue_id=issue.pk)
     return True
+
+
+def _end_of(occurrence: Occurrence) -> tuple[datetime, str] | None:
+    """Return when the outage or the alert behind a sighting ended, and that in words."""
+    outage, alert = occurrence.outage, occurrence.alert
+    if outage and outage.ended_at:
+        lasted = words.duration(outage.ended_at - outage.began_at)
+        return outage.ended_at, f"{outage.health_check.name} answers again. The outage lasted {lasted}."
+    if alert and alert.resolved_at:
+        lasted = words.duration(alert.resolved_at - alert.began_at)
+        return alert.resolved_at, f"{alert.rule.name} no longer fires: {alert.subject} is well again after {lasted}."
+    return None
 
 
 def _verify(issue_id: int, now: datetime) -> bool:

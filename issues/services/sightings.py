@@ -1,4 +1,4 @@
-"""What was seen, in the words of the issue log: built from an outage or a finding, before anything is written."""
+"""What was seen, in the words of the issue log: built from an outage, a finding or an alert, before it is written."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -7,7 +7,7 @@ from deployments.models import Deployment, Environment, Project
 from issues import process
 from issues.models import OccurrenceSource
 from issues.selectors import watched_deployment
-from monitoring.models import Finding, HealthCheck, Outage
+from monitoring.models import Alert, Finding, HealthCheck, Outage
 from postdeploy.lib import words
 
 
@@ -28,6 +28,7 @@ class Sighting:
     deployment: Deployment | None
     finding: Finding | None = None
     outage: Outage | None = None
+    alert: Alert | None = None
 
     @property
     def why_deployment(self) -> str:
@@ -107,4 +108,29 @@ def sighting_of_finding(finding: Finding) -> Sighting:
         ),
         deployment=deployment,
         finding=finding,
+    )
+
+
+def sighting_of_alert(alert: Alert) -> Sighting:
+    """Describe a firing of an alert rule; all firings about the same thing belong to one issue."""
+    environment, fired_at = alert.environment, alert.fired_at or alert.began_at
+    deployment = watched_deployment(environment, began_at=alert.began_at, seen_at=fired_at)
+    return Sighting(
+        project=environment.project,
+        environment=environment,
+        fingerprint=f"environment:{environment.pk}/rule:{alert.rule_id}/{alert.key}",
+        source=OccurrenceSource.ALERT,
+        began_at=alert.began_at,
+        occurred_at=alert.began_at,
+        title=process.headline(f"{alert.rule.name}: {alert.detail}", fallback=alert.rule.name),
+        detail=alert.detail,
+        impact=process.impact_of_alert(
+            rule=alert.rule.name,
+            environment=environment.name,
+            since=words.exact(alert.began_at),
+            version=deployment.version if deployment else None,
+        ),
+        severity=alert.severity,
+        deployment=deployment,
+        alert=alert,
     )

@@ -3,7 +3,19 @@
 Silence may begin an alert, it never ends one: what could not be measured (NaN) is neither a breach nor a clearance.
 """
 
-from monitoring.rules.budget import FAST, SLOW, Burn, Tally, budget_left, burn_down, burn_rate, burn_values, cut
+from monitoring.rules.budget import (
+    FAST,
+    SLOW,
+    Burn,
+    Tally,
+    budget_left,
+    burn_down,
+    burn_rate,
+    burn_values,
+    by_time,
+    cut,
+    increments,
+)
 from monitoring.rules.conditions import Condition, step_of
 from monitoring.rules.machine import FIRING, PENDING, QUIET, RESOLVED, Standing, Stretch, Transition, stretches, walk
 from monitoring.rules.values import NOTHING, Line, look_back, moments_between, quiet_at, values_at, without
@@ -27,7 +39,9 @@ __all__ = [
     "burn_down",
     "burn_rate",
     "burn_values",
+    "by_time",
     "cut",
+    "increments",
     "look_back",
     "moments_between",
     "quiet_at",

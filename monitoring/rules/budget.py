@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from monitoring.rules.values import Floats, Line, Spans, quiet_at
+from monitoring.rules.values import NOTHING, Floats, Line, Spans, quiet_at
 
 MINUTE, HOUR, DAY = 60.0, 3_600.0, 86_400.0
 
@@ -100,3 +100,18 @@ def _within(times: Floats, counts: Floats, moments: Floats, window: float) -> Fl
     first = np.searchsorted(times, moments - window, side="right")
     # a difference of sums can miss zero by a rounding error, and zero is what it must be
     return np.where(after > first, np.maximum(running[after] - running[first], 0.0), 0.0)
+
+
+def by_time(tally: Tally) -> Tally:
+    """Return the tally with each bucket weighed alike: what was asked more often was not up for longer."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        share = np.where(tally.total > 0, tally.bad / tally.total, 0.0)
+    return Tally(tally.times, share, (tally.total > 0).astype(np.float64))
+
+
+def increments(line: Line) -> Line:
+    """Return how much a counter grew up to each of its samples; one that fell began again at nought."""
+    if len(line.times) < 2:
+        return NOTHING
+    grown = np.diff(line.values)
+    return Line(line.times[1:], np.where(grown < 0, line.values[1:], grown))

@@ -1,5 +1,6 @@
 """Changes of this floor: periods, verdicts, checks, metrics."""
 
+from monitoring.services.alerting import judge_rules
 from monitoring.services.checks import (
     check_refusals,
     delete_check,
@@ -25,6 +26,7 @@ __all__ = [
     "ingest",
     "judge_again",
     "judge_periods",
+    "judge_rules",
     "open_periods",
     "pause_check",
     "quicken_checks",
