@@ -26,7 +26,7 @@ from django.utils.html import format_html, format_html_join, json_script
 from django.utils.safestring import SafeString
 
 from postdeploy.lib import words
-from postdeploy.templatetags import _looks, _pictures
+from postdeploy.templatetags import _charts, _looks, _pictures
 
 register = template.Library()
 
@@ -244,13 +244,22 @@ def lane(segments: Any, label: str) -> SafeString:
 
 
 @register.simple_tag
-def chart(name: str, data: Any, label: str, *, height: int = 190, sync: str = "page") -> SafeString:
-    """Write a chart, its readout and its data (shape: charts.js). `name` is unique on the page, `label` the finding."""
+def chart(
+    name: str, data: Any, label: str, *, height: int = 190, sync: str = "page", zoom: bool = False, src: str = ""
+) -> SafeString:
+    """Write a chart, its readout and its data (shape: charts.js). `name` is unique on the page, `label` the finding.
+
+    `zoom`: the page obeys `from` and `to` in its address. `src`: the data is fetched from there; what is given is only
+    the still picture's.
+    """
+    finite = _finite(data)
+    source = format_html('<script type="application/json" id="{}" data-src="{}"></script>', name, src)
     return format_html(
         '<div class="readout" id="{name}-readout" data-morph-keep></div>'
         '<div class="chart" id="{name}-chart" data-chart="{name}" data-readout="{name}-readout" data-height="{height}"'
-        ' data-sync="{sync}" data-morph-keep role="img" aria-label="{label}"></div>{data}',
-        name=name, height=height, sync=sync, label=label, data=json_script(_finite(data), name),
+        ' data-sync="{sync}"{zoom} data-morph-keep role="img" aria-label="{label}">{still}</div>{data}',
+        name=name, height=height, sync=sync, label=label, zoom=SafeString(" data-zoom") if zoom else "",
+        still=_charts.still_svg(finite), data=source if src else json_script(finite, name),
     )  # fmt: skip
 
 

@@ -1,0 +1,72 @@
+"""The still picture of a chart: what is there before a script draws it, and all there is where none runs."""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+WIDTH, HEIGHT, TOP = 800.0, 150.0, 8.0
+#: A still picture has so many points; more make the page heavy and the line no finer.
+POINTS = 240
+
+Point = float | None
+
+
+def still_svg(data: Mapping[str, Any]) -> SafeString:
+    """Draw a chart's data (its shape stands in `static/js/charts.js`) without axes; its label is its holder's."""
+    times = [float(at) for at in data.get("times") or ()]
+    if not times:
+        return SafeString("")
+    lines = list(_lines(data))
+    start, end = data.get("window") or (times[0], times[-1])
+    limit = data.get("limit")
+    top = max([value for _, values in lines for value in values if value is not None] or [1.0])
+    top = max(top, limit["value"] if limit else 0.0) * 1.12 or 1.0
+
+    def x(at: float) -> float:
+        return (at - start) / ((end - start) or 1.0) * WIDTH
+
+    def y(value: float) -> float:
+        return HEIGHT - max(value, 0.0) / top * (HEIGHT - TOP)
+
+    parts = [_mark(mark, x(mark["at"])) for mark in data.get("marks") or () if start <= mark["at"] <= end]
+    parts += [f'<line class="limit" x1="0" x2="{WIDTH:g}" y1="{y(limit["value"]):.1f}" y2="{y(limit["value"]):.1f}"/>'
+              ] if limit else []  # fmt: skip
+    parts += [f'<path class="{css}" d="{_path([x(at) for at in times], values, y)}"/>' for css, values in lines]
+    return format_html(
+        '<svg class="still" viewBox="0 0 {} {}" preserveAspectRatio="none" aria-hidden="true">{}</svg>',
+        f"{WIDTH:g}", f"{HEIGHT:g}", SafeString("".join(parts)),
+    )  # fmt: skip
+
+
+def _lines(data: Mapping[str, Any]) -> Iterable[tuple[str, Sequence[Point]]]:
+    if data.get("ghost"):
+        yield "ghost", data["ghost"]["values"]
+    for number, line in enumerate(data.get("lines") or ()):
+        yield f"line l{number % 4 + 1}", line["values"]
+    phases = [phase["values"] for phase in data.get("phases") or ()]
+    if phases:
+        yield "line", [None if None in column else sum(column) for column in zip(*phases, strict=True)]
+    elif data.get("values"):
+        yield "line", data["values"]
+
+
+def _mark(mark: Mapping[str, Any], x: float) -> str:
+    style = {"rollback": " mark--rollback", "configuration": " mark--configuration"}.get(mark["kind"], "")
+    return f'<line class="mark{style}" x1="{x:.1f}" x2="{x:.1f}" y1="0" y2="{HEIGHT:g}"/>'
+
+
+def _path(steps: Sequence[float], values: Sequence[Point], scale: Any) -> str:
+    """A line that breaks at gaps, with the greatest of each few points when there are many."""
+    size = math.ceil(len(values) / POINTS)
+    path, pen = [], "M"
+    for first in range(0, len(values), size):
+        known = [value for value in values[first : first + size] if value is not None]
+        if not known:
+            pen = "M"
+            continue
+        path.append(f"{pen}{steps[first]:.1f} {scale(max(known)):.1f}")
+        pen = "L"
+    return "".join(path)
