@@ -11,7 +11,8 @@ from rest_framework import serializers
 
 from postdeploy.lib.times import format_time, parse_time
 
-CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+# Control characters, and those that turn the direction of the text around them.
+CONTROL = re.compile(r"[\x00-\x1f\x7f\u202a-\u202e\u2066-\u2069]")
 ADDRESS = re.compile(r"https?://[^\s/?#\\@]+(?:[/?#][^\s\\]*)?", re.IGNORECASE)
 CONTROL_IN_TEXT = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 

@@ -1,6 +1,7 @@
 """Changes of this floor: reports in, projects and their people, tokens."""
 
 from deployments.services.access import (
+    HasHistory,
     LastOwner,
     UnknownPerson,
     add_member,
@@ -11,6 +12,7 @@ from deployments.services.access import (
     edit_project,
     find_person,
     first_message,
+    remove_environment,
     remove_member,
     revoke_token,
 )
@@ -33,6 +35,7 @@ __all__ = [
     "Claim",
     "ConfigurationChangeFacts",
     "Disagrees",
+    "HasHistory",
     "LastOwner",
     "NoEarlierVersion",
     "Report",
@@ -51,6 +54,7 @@ __all__ = [
     "find_person",
     "first_message",
     "record_status",
+    "remove_environment",
     "remove_member",
     "report_deployment",
     "revoke_token",

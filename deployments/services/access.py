@@ -10,6 +10,11 @@ from django.db.models import Q
 from deployments.models import ApiToken, Environment, Membership, Project, Role, Scope, User
 from deployments.tokens import digest_of, new_token, shown_part
 from postdeploy.lib.claims import move
+from postdeploy.lib.words import plural
+
+
+class HasHistory(Exception):
+    """An environment with deployments is on record; the text is a sentence."""
 
 
 class LastOwner(Exception):
@@ -107,6 +112,18 @@ def confirm_environment(*, environment: Environment, tier: str, url: str, now: d
     environment.confirmed_at = environment.confirmed_at or now
     environment.full_clean()
     environment.save()
+
+
+def remove_environment(*, environment: Environment) -> None:
+    """Remove an environment that was made by mistake, with its checks and samples.
+
+    Raises HasHistory when it has deployments.
+    """
+    with transaction.atomic():
+        Environment.objects.select_for_update().get(pk=environment.pk)  # no report may add a deployment meanwhile
+        if count := environment.deployments.count():
+            raise HasHistory(f"{environment.name} stays: {plural(count, 'deployment')} of it on record.")
+        environment.delete()
 
 
 def _keep_an_owner(membership: Membership) -> None:

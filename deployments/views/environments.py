@@ -39,6 +39,23 @@ def environment_edit(request: HttpRequest, project: str, environment: int) -> Ht
     return _saved(request, row, form)
 
 
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def environment_remove(request: HttpRequest, project: str, environment: int) -> HttpResponse:
+    """Remove an environment that was made by mistake, after a question."""
+    found = project_for(request.user, project, at_least=Role.MAINTAINER)
+    row = get_object_or_404(Environment.objects.of(found), pk=environment)
+    if request.method != "POST":
+        return render(request, "deployments/environment_remove.html", {"project": found, "environment": row})
+    try:
+        services.remove_environment(environment=row)
+    except services.HasHistory as refused:
+        messages.error(request, str(refused))
+    else:
+        messages.success(request, f"{row.name} is removed.")
+    return redirect("settings", project=found.slug)
+
+
 def _saved(request: HttpRequest, environment: Environment, form: EnvironmentForm) -> HttpResponse:
     services.confirm_environment(environment=environment, now=timezone.now(), **form.cleaned_data)
     messages.success(request, f"{environment.name} was saved.")

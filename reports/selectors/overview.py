@@ -21,7 +21,7 @@ from django.db.models import (
 
 from deployments.models import Deployment, DeploymentQuerySet, DeploymentStatus, Environment, Project, Tier
 from issues.models import Issue, IssueStatus, Severity
-from monitoring.models import CheckState, HealthCheck, Outage
+from monitoring.models import CheckState, HealthCheck, Outage, Series
 from monitoring.selectors import watch_states
 from monitoring.watch import WatchState
 from reports import links, sentences
@@ -58,6 +58,7 @@ class Card:
     sign: Sign
     issues: list[IssueCount]
     checks: list[HealthCheck]
+    has_metrics: bool
     down: list[HealthCheck]
     spark: Spark | None
     latest_event_at: datetime | None
@@ -142,6 +143,7 @@ def overview_cards(
     of = {pk: [check for check in checks if check.environment_id == pk] for pk in (e.pk for e in environments)}
     lines = sparks({pk: _main(own) for pk, own in of.items() if own}, current, now)
     events = _latest_events(project)
+    measured = set(_measured(project))
     cards = []
     for environment in environments:
         row, ahead = current.get(environment.pk), under_way.get(environment.pk)
@@ -156,6 +158,7 @@ def overview_cards(
             sign=sentences.sign_of(watch) if watch else Sign("pending", label="Nothing deployed yet"),
             issues=_counts(project, environment, counts),
             checks=own,
+            has_metrics=environment.pk in measured,
             down=[check for check in own if _is_down(check)],
             spark=lines.get(environment.pk),
             latest_event_at=max(times, default=None),
@@ -185,6 +188,12 @@ def _under_way(project: Project, now: datetime) -> QuerySet[Deployment]:
     running = _deployments(project).filter(status__in=[DeploymentStatus.PENDING, DeploymentStatus.RUNNING])
     rows = running.filter(occurred_at__gt=now - STUCK_AFTER)
     return rows.order_by("environment_id", "-occurred_at", "-reported_at").distinct("environment_id")
+
+
+def _measured(project: Project) -> QuerySet[Series, int]:
+    """Ids of the environments that somebody sends metrics of."""
+    rows = Series.objects.of(project).filter(metric__isnull=False).order_by()
+    return rows.values_list("environment_id", flat=True).distinct()
 
 
 def _is_down(check: HealthCheck) -> bool:

@@ -64,8 +64,9 @@ class Story:
 
     @property
     def not_watched(self) -> list[tuple[str, str]]:
-        """What counts as unknown, and why: findings without data, and checks that are paused."""
-        without = [row for row in self.findings if row.result == FindingResult.NO_DATA]
+        """What counts as unknown, and why: findings without data or with too little, and checks that are paused."""
+        unknown = (FindingResult.NO_DATA, FindingResult.INCONCLUSIVE)
+        without = [row for row in self.findings if row.result in unknown]
         blind = [(row.name, row.sentence.removeprefix(f"{row.name}: ")) for row in without]
         named = {name for name, _ in blind}
         paused = [check for check in self.checks if check.paused_at and check.name not in named]

@@ -24,7 +24,10 @@ class EscalationRefused(Exception):
 
 
 def route_issues(*, now: datetime) -> int:
-    """Give each unresolved issue without a tier its first one, and end what is settled; return how many changed."""
+    """Give each unresolved issue without a tier one, and end what is settled; return how many changed.
+
+    A reopened issue goes back to the tier that had it last.
+    """
     settled = Assignment.objects.current().filter(issue__status__in=SETTLED)
     waiting = Issue.objects.unresolved().exclude(
         Exists(Assignment.objects.current().filter(issue=OuterRef("pk"))),
@@ -61,10 +64,12 @@ def _route(issue_id: int, now: datetime) -> bool:
         issue = _lock(issue_id)
         if issue is None or issue.status in SETTLED or _current(issue) is not None:
             return False
-        first = first_tier(issue)
-        if first is None:
+        had_it = Assignment.objects.filter(issue=issue).select_related("tier").order_by("-started_at").first()
+        tier = had_it.tier if had_it else first_tier(issue)
+        if tier is None:
             return False
-        _assign(issue, first, AssignmentReason.ROUTED, now=now)
+        told = f"Back to {tier.label}, which had it last." if had_it else ""
+        _assign(issue, tier, AssignmentReason.ROUTED, now=now, told=told)
     return True
 
 

@@ -7,7 +7,14 @@ from deployments.models import ApiToken, Environment, Membership, Project, Role
 from deployments.services import LastOwner, remove_member
 from deployments.tokens import digest_of
 from tests.at_once import at_once
-from tests.factories import ApiTokenFactory, EnvironmentFactory, MembershipFactory, ProjectFactory, UserFactory
+from tests.factories import (
+    ApiTokenFactory,
+    DeploymentFactory,
+    EnvironmentFactory,
+    MembershipFactory,
+    ProjectFactory,
+    UserFactory,
+)
 
 pytestmark = pytest.mark.django_db
 NOW = datetime(2026, 11, 19, 12, 0, tzinfo=UTC)
@@ -168,6 +175,21 @@ def test_an_environment_can_be_set_up_before_its_first_deployment(owner, shop):
     response = owner.post("/p/shop/settings/environments/new/", {"name": "Production", "tier": "OTHER", "url": ""})
     assert response.status_code == 400
     assert "There is an environment of this name." in text(response)
+
+
+def test_an_environment_that_was_a_typing_error_can_be_removed(owner, shop):
+    environment = EnvironmentFactory(project=shop, name="prodution")
+    path = f"/p/shop/settings/environments/{environment.pk}/remove/"
+    assert "Remove prodution from Shop?" in text(owner.get(path))
+    owner.post(path)
+    assert not Environment.objects.exists()
+
+
+def test_an_environment_with_deployments_stays(owner, shop):
+    environment = DeploymentFactory(environment__project=shop, environment__name="production").environment
+    path = f"/p/shop/settings/environments/{environment.pk}/remove/"
+    assert "production stays: 1 deployment of it on record." in text(owner.post(path, follow=True)).replace("\xa0", " ")
+    assert Environment.objects.exists()
 
 
 # --- members ----------------------------------------------------------------------------------------------------------

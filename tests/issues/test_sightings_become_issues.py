@@ -192,6 +192,16 @@ def test_a_person_or_a_pipeline_opens_an_issue_by_hand():
     assert issue.events.get().actor_name == "pipeline (API)"
 
 
+def test_an_issue_of_an_environment_belongs_to_the_deployment_that_is_watched_there():
+    deployment = DeploymentFactory(finished_at=NOON)
+    watch(deployment)
+    asked = {"severity": "MAJOR", "actor": API, "environment": deployment.environment}
+    issue = services.open_issue(project=deployment.project, title="Slow", now=NOON + MINUTE, **asked)
+    assert issue.deployment == deployment
+    late = services.open_issue(project=deployment.project, title="Slow", now=NOON + 100 * HOUR, **asked)
+    assert late.deployment is None
+
+
 def test_numbers_run_per_project():
     for project in (ProjectFactory(issue_prefix="A"), ProjectFactory(issue_prefix="B")):
         for _ in range(2):

@@ -16,6 +16,12 @@ def test_a_link_keeps_its_address_and_gives_nothing_away():
     assert 'rel="noopener nofollow"' in render("[x](https://x.example/)")
 
 
+def test_an_image_is_a_link_to_it():
+    assert '<a href="https://x.example/a.png?b=1&amp;c" rel="noopener nofollow">Plan</a>' in render(
+        "![Plan](https://x.example/a.png?b=1&c)"
+    )
+
+
 @pytest.mark.parametrize(
     "text",
     [

@@ -113,6 +113,17 @@ def test_a_resolved_issue_leaves_its_tier_and_a_reopened_one_is_routed_again(iss
     assert current(issue).escalate_at == NOON + 2 * HOUR + 15 * MINUTE
 
 
+def test_a_reopened_issue_goes_back_to_the_tier_that_had_it(issue):
+    services.route_issues(now=NOON)
+    services.escalate_overdue(now=NOON + 20 * MINUTE)
+    issues.move_issue(issue_id=issue.pk, status="RESOLVED", resolution="Rolled back.", actor=ACTOR, now=NOON + HOUR)
+    services.route_issues(now=NOON + HOUR)
+    issues.move_issue(issue_id=issue.pk, status="IDENTIFIED", reason="It came back.", actor=ACTOR, now=NOON + 2 * HOUR)
+    services.route_issues(now=NOON + 2 * HOUR)
+    assert [label for label, _ in path_of(issue)] == ["L1", "L2", "L2"]
+    assert issue.events.filter(text="Back to L2, which had it last.").exists()
+
+
 def test_a_person_escalates_before_the_clock_and_says_why(issue):
     services.route_issues(now=NOON)
     actor = Actor.token("pipeline")
