@@ -1,4 +1,4 @@
-"""Our own bulk JSON, in rows or in columns, as points; each fault is named by its place."""
+"""PURE: our own bulk JSON in rows, or in columns with a metric each, as points; each fault is named by its place."""
 
 import hashlib
 import json
@@ -12,7 +12,7 @@ from postdeploy.lib.times import TimeRefused, parse_time
 
 MAX_SAMPLES = 5000
 MAX_KEY, MAX_UNIT = 120, 20
-MAX_LABELS, MAX_LABEL = 10, 100
+MAX_LABELS, MAX_LABEL = 30, 200
 #: Clocks differ; more than this is a mistake.
 AHEAD = timedelta(minutes=10)
 #: Nobody reads more faults of one request.

@@ -1,19 +1,9 @@
-"""PURE: the metrics that a release is usually judged by, and what a metric is when only its name is known."""
+"""PURE: what a metric most likely is when only its name is known."""
 
 import re
 from dataclasses import dataclass
 
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """One metric of the catalogue: what it is, and which way is worse. Words as in the database."""
-
-    key: str
-    name: str
-    unit: str
-    kind: str
-    category: str
-    bad_direction: str
+from monitoring.catalogue.known import BY_KEY
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,27 +16,6 @@ class Guess:
     category: str
     bad_direction: str
 
-
-#: The process's lists: technical, application, process and user metrics.
-CATALOGUE = (
-    Known("response_time", "Response time", "ms", "LATENCY", "TECHNICAL", "UP"),
-    Known("cpu_usage", "CPU usage", "%", "CPU", "TECHNICAL", "UP"),
-    Known("memory_usage", "Memory usage", "bytes", "OTHER", "TECHNICAL", "UP"),
-    Known("network_traffic", "Network traffic", "bytes", "THROUGHPUT", "TECHNICAL", "BOTH"),
-    Known("transaction_rate", "Transaction rate", "", "THROUGHPUT", "APPLICATION", "DOWN"),
-    Known("error_rate", "Error rate", "%", "ERROR_RATE", "APPLICATION", "UP"),
-    Known("cache_hits", "Cache hits", "%", "RATIO", "APPLICATION", "DOWN"),
-    Known("queue_length", "Queue length", "", "OTHER", "APPLICATION", "UP"),
-    Known("completion_time", "Completion time", "s", "LATENCY", "PROCESS", "UP"),
-    Known("success_rate", "Success rate", "%", "RATIO", "PROCESS", "DOWN"),
-    Known("process_errors", "Process errors", "", "ERROR_COUNT", "PROCESS", "UP"),
-    Known("volume", "Volume handled", "", "BUSINESS_COUNT", "PROCESS", "DOWN"),
-    Known("adoption_rate", "Adoption rate", "%", "RATIO", "USER", "DOWN"),
-    Known("satisfaction", "Satisfaction", "", "OTHER", "USER", "DOWN"),
-    Known("productivity", "Productivity", "", "BUSINESS_COUNT", "USER", "DOWN"),
-    Known("support_requests", "Support requests", "", "BUSINESS_COUNT", "USER", "UP"),
-)
-_BY_KEY = {known.key: known for known in CATALOGUE}
 
 # First match wins; the words are looked for between separators of the key: "checkout.p95_ms" has p95 and ms.
 _RULES: tuple[tuple[str, str, str, str], ...] = (
@@ -96,7 +65,7 @@ def guess(key: str, unit: str = "") -> Guess:
 
     Without any hint it is "worse when it changes": a wrong direction would hide what happens in the other one.
     """
-    if known := _BY_KEY.get(key):
+    if known := BY_KEY.get(key):
         return Guess(known.name, unit or known.unit, known.kind, known.category, known.bad_direction)
     words = "_" + re.sub(r"[^a-z0-9]+", "_", _snake(key)) + "_"
     unit = unit or next((name for pattern, name in _UNITS if _has(words, pattern)), "")
