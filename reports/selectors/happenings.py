@@ -1,8 +1,8 @@
 """One stream of all that happened around a deployment, from the rows of five floors."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from deployments.models import Deployment, DeploymentEvent, DeploymentKind, DeploymentStatus
 from issues.models import IssueEvent, IssueEventKind, IssueStatus
@@ -24,6 +24,9 @@ GROUPS = {
     "notifications": "Notifications",
     "lessons": "Lessons",
 }
+
+#: Notifications of one cause within this time are one line.
+ROUND = timedelta(minutes=1)
 
 _TONES = {"FAILED": "failed", "DEGRADED": "degraded", "INCONCLUSIVE": "unsure", "BLIND": "blind", "HEALTHY": "healthy"}
 _GLYPHS = {"FAILED": "octagon", "DEGRADED": "triangle", "INCONCLUSIVE": "diamond", "BLIND": "ring", "HEALTHY": "circle"}
@@ -260,23 +263,53 @@ def why(assignment: Assignment, before: Assignment) -> str:
 
 
 def of_notifications(project: str, notifications: Iterable[Notification]) -> Iterator[Happening]:
-    """Who was told, and how long it took."""
-    for sent in notifications:
-        is_sent = sent.state == NotificationState.SENT and sent.sent_at is not None
-        at = sent.sent_at or sent.created_at
+    """Who was told, and how long it took; what went out of one cause at one time is one line."""
+    for together in _rounds(notifications):
+        first, latest = together[0], max(_told_at(sent) for sent in together)
+        is_sent = _is_sent(first)
+        was = "were" if len(together) > 1 else "was"
+        outcome = f"{was} told" if is_sent else "could not be told"
+        took = latest - min(sent.created_at for sent in together)
         yield Happening(
-            key=f"notification-{sent.pk}",
-            at=at,
+            key=f"notification-{first.pk}",
+            at=_told_at(first),
             group="notifications",
-            subject=sent.issue.reference if sent.issue else "",
-            target=Target("issue", project, sent.issue.reference) if sent.issue else None,
-            text=f"{sent.channel.name} was told: {sent.get_kind_display().lower()}"
-            if is_sent
-            else f"{sent.channel.name} could not be told: {sent.get_kind_display().lower()}",
-            detail=f"Delivered in {words.duration(at - sent.created_at)}." if is_sent and at > sent.created_at else "",
+            subject=first.issue.reference if first.issue else "",
+            target=Target("issue", project, first.issue.reference) if first.issue else None,
+            text=f"{_names(together)} {outcome}: {first.get_kind_display().lower()}",
+            detail=f"Delivered in {words.duration(took)}." if is_sent and took else "",
             icon="bell",
             tone="" if is_sent else "degraded",
         )
+
+
+def _rounds(notifications: Iterable[Notification]) -> list[list[Notification]]:
+    """Notifications by issue, kind and outcome, each round at most a minute long."""
+    rounds: dict[tuple[object, ...], list[Notification]] = {}
+    found = []
+    for sent in sorted(notifications, key=_told_at):
+        cause = (sent.issue_id, sent.kind, _is_sent(sent))
+        if cause not in rounds or _told_at(sent) - _told_at(rounds[cause][0]) > ROUND:
+            rounds[cause] = []
+            found.append(rounds[cause])
+        rounds[cause].append(sent)
+    return found
+
+
+def _names(together: Sequence[Notification]) -> str:
+    names = list(dict.fromkeys(sent.channel.name for sent in together))
+    named = names[:3] if len(names) < 5 else names[:2]
+    rest = [f"{len(names) - len(named)} more"] if len(names) > len(named) else []
+    *head, last = [*named, *rest]
+    return f"{', '.join(head)} and {last}" if head else last
+
+
+def _told_at(sent: Notification) -> datetime:
+    return sent.sent_at or sent.created_at
+
+
+def _is_sent(sent: Notification) -> bool:
+    return sent.state == NotificationState.SENT and sent.sent_at is not None
 
 
 def of_lessons(lessons: Iterable[Lesson]) -> Iterator[Happening]:
