@@ -1,0 +1,176 @@
+"""PURE: columns of numbers as bytes and back, exactly.
+
+A column of integers is kept as differences from the least of them, or from one to the next, whichever is smaller; one of
+floats as such integers if a power of ten makes it whole, else bit by bit. What is left is split into planes, all lowest
+bytes first: that is what a general compressor packs well.
+"""
+
+import struct
+from typing import Final
+
+import cramjam
+import numpy as np
+import numpy.typing as npt
+
+from monitoring.store.shapes import SECOND_US, Floats, Ints
+
+_Words = npt.NDArray[np.uint64]
+
+#: The first byte of whatever is written by this version: plain, or compressed by zstd.
+PLAIN, ZSTD = 1, 2
+#: Frames below this many bytes are not worth compressing.
+_SMALL = 48
+
+# A column of integers: how it is kept, bytes of a number, the unit of differences, how many, the first, the least.
+_INTS: Final = struct.Struct("<BBIIqq")
+_DIRECT, _DELTA = 0, 1
+# A column of floats: the power of ten that makes it whole, or _BITS.
+_FLOATS: Final = struct.Struct("<B")
+_BITS = 255
+_POWERS: Final = 10.0 ** np.arange(10)
+#: Whole numbers up to here are exact floats.
+_EXACT = 2.0**53
+#: Values by which a power of ten is guessed.
+_GUESSED_BY = 16
+_MASK = (1 << 64) - 1
+
+
+class Unreadable(ValueError):
+    """These bytes were not written by this version or an earlier one."""
+
+
+# --- frames -----------------------------------------------------------------------------------------------------------
+
+
+def frame(parts: list[bytes], level: int) -> bytes:
+    """Return `parts` as one frame: a byte that says the version, then the content, compressed where that helps."""
+    content = b"".join(parts)
+    if len(content) >= _SMALL:
+        packed = bytes(cramjam.zstd.compress(content, level))
+        if len(packed) < len(content):
+            return bytes([ZSTD]) + packed
+    return bytes([PLAIN]) + content
+
+
+def content(framed: bytes | memoryview) -> bytes | memoryview:
+    """Return what `frame` was given. Raises Unreadable."""
+    view = memoryview(framed)
+    if len(view) and view[0] == PLAIN:
+        return view[1:]
+    if len(view) and view[0] == ZSTD:
+        return memoryview(cramjam.zstd.decompress(view[1:]))
+    raise Unreadable(f"unknown format {view[0] if len(view) else 'of nothing'}")
+
+
+# --- integers ---------------------------------------------------------------------------------------------------------
+
+
+def pack_ints(column: Ints, *, is_time: bool = False) -> bytes:
+    """Return a column of integers as bytes; differences of times are kept in seconds or milliseconds where they are whole.
+
+    Differences wrap around at 64 bits, so that every column comes back as it was.
+    """
+    words = column.view(np.uint64)
+    if not len(words):
+        return _INTS.pack(_DIRECT, 0, 1, 0, 0, 0)
+    how, rest, least = _steps(words) if is_time else _smaller(column, words)
+    unit = _unit(rest) if is_time else 1
+    if unit > 1:
+        rest = rest // np.uint64(unit)
+    width = (int(rest.max()).bit_length() + 7) // 8 if len(rest) else 0
+    head = _INTS.pack(how, width, unit, len(column), int(column[0]), least)
+    return head + _planes(rest, width)
+
+
+def unpack_ints(content: bytes | memoryview, at: int) -> tuple[Ints, int]:
+    """Return the column of integers that begins at byte `at`, and where the next begins."""
+    how, width, unit, count, first, least = _INTS.unpack_from(content, at)
+    at += _INTS.size
+    kept = max(count - 1, 0) if how == _DELTA else count
+    words, end = _words(content, at, kept, width), at + kept * width
+    if unit > 1:
+        words *= np.uint64(unit)
+    words += np.uint64(least & _MASK)
+    if how == _DIRECT:
+        return words.view(np.int64), end
+    column = np.empty(count, np.uint64)
+    column[0] = first & _MASK
+    column[1:] = words
+    return np.cumsum(column, dtype=np.uint64).view(np.int64), end
+
+
+def _steps(words: _Words) -> tuple[int, _Words, int]:
+    """Keep a column by the differences from one to the next: (how, what is left, the least)."""
+    steps = words[1:] - words[:-1]
+    least = int(steps.view(np.int64).min()) if len(steps) else 0
+    return _DELTA, steps - np.uint64(least & _MASK), least
+
+
+def _smaller(column: Ints, words: _Words) -> tuple[int, _Words, int]:
+    """Keep a column by whichever leaves the smaller numbers, on average."""
+    if len(column) > 1:
+        moves = np.diff(column).astype(np.float64)
+        floats = column.astype(np.float64)
+        if np.abs(moves - moves.mean()).mean() <= np.abs(floats - floats.mean()).mean():
+            return _steps(words)
+    least = int(column.min())
+    return _DIRECT, words - np.uint64(least & _MASK), least
+
+
+def _unit(rest: _Words) -> int:
+    for unit in (SECOND_US, SECOND_US // 1000):
+        if not (rest % np.uint64(unit)).any():
+            return unit
+    return 1
+
+
+def _planes(words: _Words, width: int) -> bytes:
+    return np.ascontiguousarray(words.view(np.uint8).reshape(len(words), 8)[:, :width].T).tobytes()
+
+
+def _words(content: bytes | memoryview, at: int, count: int, width: int) -> _Words:
+    words = np.zeros(count, np.uint64)
+    for place in range(width):
+        plane = np.frombuffer(content, np.uint8, count, at + place * count)
+        words |= plane.astype(np.uint64) << np.uint64(8 * place)
+    return words
+
+
+# --- floats -----------------------------------------------------------------------------------------------------------
+
+
+def pack_floats(column: Floats) -> bytes:
+    """Return a column of floats as bytes, whatever their bits are."""
+    power, whole = _as_whole(column)
+    if whole is not None:
+        return _FLOATS.pack(power) + pack_ints(whole)
+    return _FLOATS.pack(_BITS) + pack_ints(column.view(np.int64))
+
+
+def unpack_floats(content: bytes | memoryview, at: int) -> tuple[Floats, int]:
+    """Return the column of floats that begins at byte `at`, and where the next begins."""
+    (power,) = _FLOATS.unpack_from(content, at)
+    whole, end = unpack_ints(content, at + _FLOATS.size)
+    return (whole.view(np.float64) if power == _BITS else whole / _POWERS[power]), end
+
+
+def _as_whole(column: Floats) -> tuple[int, Ints | None]:
+    """The least power of ten that makes all of `column` whole, with those whole numbers, if there is one.
+
+    The nearest float to a decimal fraction is the quotient of two exact floats, so dividing gives back the same bits.
+    """
+    with np.errstate(all="ignore"):
+        for power in _candidates(column):
+            scaled = column * _POWERS[power]
+            if np.abs(scaled).max(initial=0.0) < _EXACT:
+                whole = np.rint(scaled).astype(np.int64)
+                if np.array_equal((whole / _POWERS[power]).view(np.int64), column.view(np.int64)):
+                    return power, whole
+    return _BITS, None
+
+
+def _candidates(column: Floats) -> list[int]:
+    """The powers of ten that make some of the column whole, spread over it; the least first."""
+    some = column[:: max(len(column) // _GUESSED_BY, 1)][:, None]
+    fits = (np.rint(some * _POWERS) / _POWERS == some).all(axis=0)
+    return [int(power) for power in np.flatnonzero(fits)]
