@@ -70,7 +70,8 @@ def burn_values(tally: Tally, moments: Floats, burns: tuple[Burn, ...], target: 
         / burn.factor
         for burn in burns
     ]
-    return np.fmax.reduce(rates)
+    worst: Floats = np.fmax.reduce(rates)
+    return worst
 
 
 def budget_left(tally: Tally, target: float) -> float | None:

@@ -2,6 +2,13 @@
 
 import math
 from dataclasses import dataclass
+from typing import overload
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+Flags = npt.NDArray[np.bool_]
 
 THRESHOLD, ABSENCE, RATE_OF_CHANGE, BURN_RATE = "THRESHOLD", "ABSENCE", "RATE_OF_CHANGE", "BURN_RATE"
 ABOVE, BELOW = "ABOVE", "BELOW"
@@ -38,12 +45,20 @@ class Condition:
         """The bound behind which all is well again."""
         return self.threshold if self.clear is None else self.clear
 
-    def breaches(self, value: float) -> bool:
-        """Tell whether `value` is beyond the threshold; NaN is not."""
+    @overload
+    def breaches(self, value: float) -> bool: ...
+    @overload
+    def breaches(self, value: Floats) -> Flags: ...
+    def breaches(self, value: float | Floats) -> bool | Flags:
+        """Tell whether `value`, or each of them, is beyond the threshold; NaN is not."""
         return value > self.threshold if self.direction == ABOVE else value < self.threshold
 
-    def clears(self, value: float) -> bool:
-        """Tell whether `value` is well again; NaN is not."""
+    @overload
+    def clears(self, value: float) -> bool: ...
+    @overload
+    def clears(self, value: Floats) -> Flags: ...
+    def clears(self, value: float | Floats) -> bool | Flags:
+        """Tell whether `value`, or each of them, is well again; NaN is not."""
         return value <= self.clear_at if self.direction == ABOVE else value >= self.clear_at
 
     @property

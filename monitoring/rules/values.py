@@ -147,4 +147,5 @@ def _percentile_of_some(values: Floats, first: Indices, after: Indices) -> Float
     low = np.floor(place).astype(np.int64)
     row = np.arange(len(counts))
     below, above = table[row, low], table[row, np.minimum(low + 1, counts - 1)]
-    return below + (above - below) * (place - low)
+    found: Floats = below + (above - below) * (place - low)
+    return found

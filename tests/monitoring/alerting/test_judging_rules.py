@@ -3,9 +3,7 @@
 import pytest
 
 from issues.models import Issue
-from monitoring.models import Alert, AlertRule
-from monitoring.services import judge_rules
-from tests.monitoring.alerting.worlds import World, at
+from tests.monitoring.alerting.worlds import World
 
 pytestmark = pytest.mark.django_db
 
@@ -21,7 +19,8 @@ def test_a_threshold_is_pending_then_fires_then_resolves():
     assert world.judge(15) == ["RESOLVED"]
     alert = world.alert()
     assert (alert.fired_at - alert.began_at).total_seconds() == 120
-    assert alert.ended_by == "MEASURED" and alert.worst == 150
+    assert alert.ended_by == "MEASURED"
+    assert alert.worst == 150
 
 
 def test_it_opens_an_issue_that_names_the_rule_and_is_told_when_it_is_over():

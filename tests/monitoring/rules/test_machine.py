@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitoring.rules import FIRING, PENDING, QUIET, RESOLVED, Condition, Standing, stretches, walk
+from monitoring.rules.machine import Walk
 
 NAN = float("nan")
 numbers = st.floats(-1e6, 1e6)
@@ -84,7 +85,8 @@ def test_between_the_two_bounds_nothing_ever_changes(condition, values):
     inside = [value for value in inside if not condition.clears(value) and not condition.breaches(value)]
     after = walk(condition, [1e6 + place for place in range(len(inside))], inside, before)
     if before.state == FIRING:
-        assert after.transitions == () and after.standing.state == FIRING
+        assert after.transitions == ()
+        assert after.standing.state == FIRING
     else:
         assert FIRING not in {change.to for change in after.transitions}
 
@@ -100,7 +102,8 @@ def test_it_fires_only_when_every_value_seen_for_so_long_was_beyond_the_threshol
                 if change.since <= at <= change.at and value == value
             ]
             assert change.at - change.since >= condition.hold
-            assert seen and all(condition.breaches(value) for value in seen)
+            assert seen
+            assert all(condition.breaches(value) for value in seen)
 
 
 @given(conditions(), readings)
@@ -126,6 +129,16 @@ def test_walking_in_parts_is_walking_at_once(condition, values, place):
     whole = walk(condition, moments, values)
     assert (*first.transitions, *second.transitions) == whole.transitions
     assert second.standing == whole.standing
+
+
+@given(conditions(), readings)
+def test_leaping_over_what_changes_nothing_changes_nothing(condition, values):
+    standing, told = Standing(), []
+    for at, value in zip(moments_of(values), values, strict=True):
+        one = walk(condition, [at], [value], standing)
+        standing = one.standing
+        told.extend(one.transitions)
+    assert walk(condition, moments_of(values), values) == Walk(standing, tuple(told))
 
 
 @given(conditions(direction="ABOVE"), readings, st.floats(0, 1e6))
