@@ -12,6 +12,8 @@ from django.db.models import Q
 from django.utils import timezone
 
 MASK = "••••••"
+#: A token's latest use is for people; a write on every request would be dear.
+USE_NOTED_EVERY = timedelta(minutes=1)
 # Django's own URL fields refuse hosts without a dot, which are common inside a company.
 is_address = RegexValidator(
     r"^https?://[^\s/?#\\@]+(?:[/?#][^\s\\]*)?\Z", "Enter an address that begins with http:// or https://."
@@ -142,6 +144,13 @@ class ApiTokenQuerySet(VisibleQuerySet["ApiToken"]):
     def usable(self, *, at: datetime) -> Self:
         """Tokens that are neither revoked nor expired."""
         return self.filter(Q(expires_at__isnull=True) | Q(expires_at__gt=at), revoked_at__isnull=True)
+
+    def note_use(self, pk: int, *, latest: datetime | None, now: datetime) -> None:
+        """Write down that the token, last noted at `latest`, is in use; at most once a minute."""
+        stale = now - USE_NOTED_EVERY
+        if latest is None or latest < stale:
+            unnoted = Q(latest_use_at__isnull=True) | Q(latest_use_at__lt=stale)
+            self.filter(unnoted, pk=pk).update(latest_use_at=now)
 
 
 class ApiToken(models.Model):

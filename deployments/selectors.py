@@ -7,9 +7,10 @@ from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import PermissionDenied
-from django.http import Http404
+from django.http import Http404, HttpRequest
 
 from deployments.models import ApiToken, Deployment, DeploymentQuerySet, Membership, Project, Role
+from deployments.tokens import BadToken, digest_of, sent_token
 from postdeploy.api import ApiRequest, Refused
 
 
@@ -38,6 +39,16 @@ def token_of(request: ApiRequest) -> ApiToken:
     """Return the token that the request was signed in with."""
     assert isinstance(request.auth, ApiToken)
     return request.auth
+
+
+def digest_sent(request: HttpRequest, *, may_be_password: bool) -> str | None:
+    """Return by which digest the token of a request is found; None without one, Refused (401) for what is none."""
+    query = request.META.get("QUERY_STRING", "")
+    try:
+        text = sent_token(request.headers.get("Authorization", ""), query, may_be_password=may_be_password)
+    except BadToken as error:
+        raise Refused(401, str(error), code="authentication_failed") from None
+    return None if text is None else digest_of(text)
 
 
 def project_of(request: ApiRequest, slug: str) -> Project:

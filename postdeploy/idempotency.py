@@ -6,6 +6,7 @@ refused request changed nothing and may be sent again under the same key once it
 """
 
 import hashlib
+import json
 import re
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -25,6 +26,16 @@ KEPT_FOR = timedelta(hours=24)
 LONGEST_KEY = 255
 KEPT_HEADERS = ("Location", "Link", "ETag")
 GOOD_KEY = re.compile(r"[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?")
+
+CLAIM = """
+    INSERT INTO postdeploy_keptanswer
+        (owner, method, path, key, fingerprint, status, headers, body, created_at)
+    SELECT %s, %s, %s, %s, %s, %s, %s::jsonb, %s, %s WHERE pg_try_advisory_xact_lock(%s)
+    ON CONFLICT (owner, method, path, key) DO UPDATE SET
+        fingerprint = excluded.fingerprint, status = excluded.status, headers = excluded.headers,
+        body = excluded.body, created_at = excluded.created_at
+    WHERE postdeploy_keptanswer.created_at <= %s
+"""
 
 
 class Replay(Exception):
@@ -76,6 +87,25 @@ def answer_once(
             answer = {**_kept(response), "fingerprint": fingerprint, "created_at": now}
             KeptAnswer.objects.update_or_create(defaults=answer, **scope)
     return response
+
+
+def claim_key(
+    *, owner: str, method: HTTPMethod, path: str, key: str, body: bytes, answer: HttpResponse, now: datetime
+) -> None:
+    """Keep `answer` as that of this key, in the caller's transaction and in one statement, before the work is done.
+
+    For work whose answer is known beforehand. Raises as `answer_once` does when the key was used.
+    """
+    scope = {"owner": owner, "method": str(method), "path": path[:400], "key": key}
+    fingerprint = hashlib.sha256(body).hexdigest()
+    headers = {"Content-Type": answer["Content-Type"]} if answer.content else {}
+    kept = (fingerprint, answer.status_code, json.dumps(headers), answer.content.decode(), now)
+    with connection.cursor() as cursor:
+        cursor.execute(CLAIM, (*scope.values(), *kept, lock_number("\0".join(scope.values())), now - KEPT_FOR))
+        if cursor.rowcount:
+            return
+    _lock_or_refuse("\0".join(scope.values()))
+    raise Replay(_replayed(KeptAnswer.objects.get(**scope), fingerprint))
 
 
 def forget_old_keys() -> None:

@@ -38,6 +38,16 @@ def max_body_bytes() -> int:
 def read_body(request: HttpRequest, *, limit: int) -> bytes:
     """Read the body into memory, never more than `limit` bytes of it; Refused with 413 when it is larger.
 
+    What was compressed with gzip is inflated, up to the same limit.
+    """
+    body = inflated(request, read_raw(request, limit=limit), limit=limit)
+    keep_body(request, body)
+    return body
+
+
+def read_raw(request: HttpRequest, *, limit: int) -> bytes:
+    """Read the body as it was sent, at most `limit` bytes; Refused with 413 when it is larger.
+
     A body without a length (chunked) is read up to the limit as well: Django alone would take it for empty.
     """
     length = int(request.META.get("CONTENT_LENGTH") or 0)
@@ -49,12 +59,17 @@ def read_body(request: HttpRequest, *, limit: int) -> bytes:
         body = bytes(source.read(limit + 1))
     except (UnreadablePostError, OSError):
         raise Refused(400, "The body ended before it was complete.", code="body_incomplete") from None
+    if len(body) > limit:
+        raise refused(too_large(limit))
+    return body
+
+
+def inflated(request: HttpRequest, body: bytes, *, limit: int) -> bytes:
+    """Return the body without its `Content-Encoding`, at most `limit` bytes; Refused with 413, 415 or 400."""
     try:
-        body = inflate(body, content_encoding=request.headers.get("Content-Encoding", ""), max_bytes=limit)
+        return inflate(body, content_encoding=request.headers.get("Content-Encoding", ""), max_bytes=limit)
     except PayloadRefused as error:
         raise refused(error) from None
-    keep_body(request, body)
-    return body
 
 
 def keep_body(request: HttpRequest, body: bytes) -> None:

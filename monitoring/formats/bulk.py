@@ -30,11 +30,16 @@ _NUMBERS = {int, float}
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """What a body says: its project and environment ("": not said) and its samples."""
+    """What a body says: its project and environment ("": not said) and its samples, in rows or in columns."""
 
     project: str
     environment: str
     batch: Batch
+    is_rows: bool
+
+    def time_of(self, sample: int) -> tuple[str | int, ...]:
+        """Return the place of a sample's time in the body."""
+        return ("samples", sample, "at") if self.is_rows else ("at", sample)
 
 
 def read_bulk(body: bytes, *, now: datetime) -> Sent:
@@ -49,7 +54,7 @@ def read_bulk(body: bytes, *, now: datetime) -> Sent:
     if faults:
         raise Refused(faults)
     reader = next(reader for names, reader in _SHAPES if names <= value.keys())
-    return Sent(_word(value, "project"), _word(value, "environment"), reader(value, now))
+    return Sent(_word(value, "project"), _word(value, "environment"), reader(value, now), "samples" in value)
 
 
 def batch_of(points: Sequence[Point]) -> Batch:
@@ -212,7 +217,8 @@ def _times(column: Sequence[Any]) -> Longs:
 
 def _time(at: int, value: Any) -> int:
     if type(value) in _NUMBERS and abs(value) < FAR / 1000:
-        return int(round(value * 1000))
+        milliseconds: float = value
+        return round(milliseconds * 1000)
     try:
         moment = parse_time(value)
     except TimeRefused as refused:
