@@ -12,11 +12,14 @@ from django.db import migrations, models
 TELL_POLLER = """
 CREATE FUNCTION monitoring_check_changed() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
-    own CONSTANT text[] := '{
+    own text[] := '{
         shard, changed_at, state, state_since, failures_in_a_row, failing_since, latest_detail, parked_until,
         flapping_since, steady_since, went_down_at, latest_reading_at, next_poll_at, lease_until, lease_key
     }';
 BEGIN
+    IF NEW.extra_at IS NULL THEN  -- it was taken
+        own := own || 'extra_at'::text;
+    END IF;
     IF to_jsonb(NEW) - own IS DISTINCT FROM to_jsonb(OLD) - own THEN
         NEW.changed_at := clock_timestamp();
     END IF;

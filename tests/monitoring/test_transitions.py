@@ -55,7 +55,7 @@ def test_an_outage_begins_once_however_long_it_lasts():
 def test_one_good_reading_ends_the_outage():
     standing, steps = after("---+")
     assert steps[-1].outage_ends
-    assert standing == Standing("UP", T0 + timedelta(minutes=3))
+    assert (standing.state, standing.since, standing.failures_in_a_row) == ("UP", T0 + timedelta(minutes=3), 0)
 
 
 def test_a_good_reading_in_between_starts_the_count_again():
@@ -75,6 +75,36 @@ def test_an_outage_goes_on_while_nobody_can_look():
     standing, steps = after("---??")
     assert standing.state == "DOWN"
     assert not any(step.outage_ends for step in steps)
+
+
+def flapping(cycles):
+    """A check that fails and answers in turn, as often as given, and the outages that began and ended."""
+    return after("-+" * cycles, threshold=1)
+
+
+def test_a_check_that_goes_down_a_third_time_in_a_quarter_of_an_hour_flaps():
+    standing, steps = flapping(50)
+    assert standing.flapping_since == T0 + timedelta(minutes=4)
+    assert standing.state == "DOWN"
+    assert sum(step.outage_begins for step in steps) == 3
+
+
+def test_a_check_that_flaps_is_up_once_it_was_good_for_a_while():
+    standing, steps = after("-+-+-+-" + "+" * 6, threshold=1)
+    assert (standing.state, standing.since, standing.flapping_since) == ("UP", T0 + timedelta(minutes=12), None)
+    assert steps[-1].outage_ends
+    assert not any(step.outage_ends for step in steps[5:-1])
+
+
+def test_a_failure_in_between_starts_the_time_anew():
+    standing, _ = after("-+-+-+" + "+++-" * 5, threshold=1)
+    assert standing.state == "DOWN"
+
+
+def test_outages_that_lie_far_apart_are_no_flapping():
+    standing, steps = after(("-" + "+" * 9) * 5, threshold=1)
+    assert standing.flapping_since is None
+    assert sum(step.outage_begins for step in steps) == 5
 
 
 @given(st.text("+-?", max_size=60), st.integers(1, 5))
