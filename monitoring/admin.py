@@ -26,9 +26,9 @@ else:
 class HealthCheckAdmin(Admin):
     """Checks; headers are edited on the check's page, where they are encrypted."""
 
-    list_display = ("name", "environment", "url", "state", "state_since", "next_poll_at", "paused_at")
-    list_filter = ("state", "environment__project")
-    search_fields = ("name", "url")
+    list_display = ("name", "kind", "environment", "target", "state", "state_since", "next_poll_at", "paused_at")
+    list_filter = ("kind", "state", "environment__project")
+    search_fields = ("name", "target")
     list_select_related = ("environment",)
 
 

@@ -16,7 +16,7 @@ from django.db import connection, transaction
 
 from monitoring import store
 from monitoring.models import Failure, HealthCheck, MonitoringPeriod, Outage, Series
-from monitoring.probes import FailureKind, HttpCheck, Reading, probe_many
+from monitoring.probes import NOBODY_LOOKED, Check, FailureKind, HttpCheck, Reading, compile_check, probe_many, run
 from monitoring.signals import outage_began, outage_ended
 from monitoring.transitions import Slot, Standing, Transition, next_state, slot
 from postdeploy.lib.bells import ring
@@ -30,8 +30,6 @@ MANY_FILES = 65_536
 PARKED = timedelta(minutes=10)
 #: An endless outage needs no thousand copies of one error page.
 EXCERPTS_IN_A_ROW = 10
-#: These say that we could not look, not that the target is ill.
-NOBODY_LOOKED = (FailureKind.BLOCKED, FailureKind.INVALID)
 
 
 @dataclass(frozen=True)
@@ -71,21 +69,6 @@ def _allow_many_sockets() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
-def http_check(check: HealthCheck) -> HttpCheck:
-    """Return what to ask of a check's target; SecretUnreadable when its headers cannot be decrypted."""
-    return HttpCheck(
-        url=check.url,
-        method=check.method,
-        headers=check.headers,
-        expected_status=check.expected_status,
-        body_contains=check.body_contains,
-        json_path=check.json_path,
-        json_value=check.json_value,
-        timeout_ms=check.timeout_ms,
-        max_response_ms=check.max_response_ms,
-    )
-
-
 def _poll(batch: Batch, now: datetime) -> int:
     due = HealthCheck.objects.due(at=now).filter(timeout_ms__gt=batch.above_ms, timeout_ms__lte=batch.to_ms)
     checks = claim(due, limit=batch.limit, lease=batch.lease)
@@ -104,19 +87,21 @@ def _poll(batch: Batch, now: datetime) -> int:
 def _read(checks: Sequence[HealthCheck]) -> dict[int, Reading | str]:
     """Return each check's reading by its id, or in words why it could not be evaluated."""
     found: dict[int, Reading | str] = {}
-    asked: dict[int, HttpCheck] = {}
+    asked: dict[int, Check] = {}
     for check in checks:
         try:
-            asked[check.pk] = http_check(check)
+            asked[check.pk] = compile_check(check)
         except Exception as error:  # one bad row must not stop the others
             found[check.pk] = _fault(check.pk, error)
     return found | _probe(asked)
 
 
-def _probe(asked: Mapping[int, HttpCheck]) -> dict[int, Reading | str]:
+def _probe(asked: Mapping[int, Check]) -> dict[int, Reading | str]:
     try:
-        readings = probe_many(list(asked.values()), settings.PROBE_NETWORKS, CONCURRENCY)
-        return dict(zip(asked, readings, strict=True))
+        sent = {key: check for key, check in asked.items() if isinstance(check, HttpCheck)}
+        readings = probe_many(list(sent.values()), settings.PROBE_NETWORKS, CONCURRENCY)
+        others = {key: run(check, settings.PROBE_NETWORKS) for key, check in asked.items() if key not in sent}
+        return dict(zip(sent, readings, strict=True)) | others
     except Exception as error:
         if len(asked) == 1:
             return {key: _fault(key, error) for key in asked}

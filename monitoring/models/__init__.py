@@ -6,9 +6,11 @@ from monitoring.models.checks import (
     Failure,
     HealthCheck,
     Outage,
+    Ping,
+    PingSignal,
 )
 from monitoring.models.maintenance import MaintenanceWindow
-from monitoring.models.metrics import BadDirection, Metric, MetricCategory, MetricKind, Sample, Series
+from monitoring.models.metrics import BadDirection, Metric, MetricCategory, MetricKind, Series
 from monitoring.models.periods import (
     Finding,
     FindingResult,
@@ -91,6 +93,8 @@ __all__ = [
     "ObjectiveKind",
     "Outage",
     "PeriodStatus",
+    "Ping",
+    "PingSignal",
     "PollShard",
     "Prober",
     "ProberOutage",
@@ -99,7 +103,6 @@ __all__ = [
     "Result",
     "Retention",
     "RuleKind",
-    "Sample",
     "SampleBatch",
     "SampleReceipt",
     "SampleRun",

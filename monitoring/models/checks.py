@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 from datetime import datetime
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 from django.contrib.postgres.fields import ArrayField
 from django.core.validators import MaxValueValidator, MinValueValidator
@@ -13,6 +13,9 @@ from django.db.models.functions import Mod, Now
 from django.utils import timezone
 
 from deployments.models import Environment, Row, VisibleQuerySet
+from monitoring.conditions import examine
+from monitoring.conditions.kinds import Time
+from monitoring.probes import CHOICES, Kind
 from postdeploy.lib.secrets import seal, unseal
 
 #: Checks are spread over so many shards; a process that polls holds some of them.
@@ -42,26 +45,24 @@ class HealthCheckQuerySet(VisibleQuerySet["HealthCheck"]):
 
 
 class HealthCheck(models.Model):
-    """A health endpoint that is polled, and what is known of it."""
+    """What is asked of one target and what a good answer is, and what is known of it."""
 
     environment = models.ForeignKey(Environment, models.CASCADE, related_name="checks")
     name = models.CharField(max_length=100)
+    kind = models.CharField(max_length=14, choices=CHOICES, default=Kind.HTTP)
     component = models.CharField(max_length=200, blank=True)
-    url = models.URLField(max_length=2000)
-    method = models.CharField(max_length=7, choices=[(m, m) for m in ("GET", "HEAD", "POST")], default="GET")
-    sealed_headers = models.TextField(blank=True, editable=False, help_text="Encrypted: header values may be secrets.")
-    expected_status = models.CharField(max_length=60, default="200-299", help_text="Such as 200, or 200-299,301.")
-    body_contains = models.CharField(max_length=500, blank=True)
-    json_path = models.CharField(max_length=200, blank=True, help_text="Such as status or data.database.ok.")
-    json_value = models.CharField(max_length=200, blank=True)
+    group = models.CharField(max_length=100, blank=True, help_text="Checks of one group stand together in the list.")
+    target = models.CharField(max_length=2000, blank=True, help_text="A URL, host:port or name, as its kind wants it.")
+    options = models.JSONField(default=dict, blank=True, help_text="What only its kind has.")
+    conditions = models.TextField(max_length=8000, blank=True, help_text="What a good answer is, one condition a line.")
+    sealed = models.TextField(blank=True, editable=False, help_text="Encrypted: headers, passwords, tokens, keys.")
+    ping_key = models.UUIDField(null=True, editable=False, unique=True, help_text="Where a heartbeat's job pings us.")
+    version = models.PositiveIntegerField(
+        default=1, editable=False, help_text="Raised by each change of what is asked."
+    )
+    is_fresh = models.BooleanField(default=False, help_text="A connection of its own for every reading.")
     timeout_ms = models.PositiveIntegerField(
         default=5000, validators=[MinValueValidator(100), MaxValueValidator(60_000)]
-    )
-    max_response_ms = models.PositiveIntegerField(
-        null=True,
-        blank=True,
-        validators=[MinValueValidator(1), MaxValueValidator(60_000)],
-        help_text="A slower answer is a failed reading; empty: only the time limit counts.",
     )
     interval_seconds = models.PositiveIntegerField(
         default=60,
@@ -118,13 +119,50 @@ class HealthCheck(models.Model):
         return self.name
 
     @property
+    def url(self) -> str:
+        """The target, as most kinds call it."""
+        return self.target
+
+    @url.setter
+    def url(self, url: str) -> None:
+        self.target = url
+
+    @property
+    def secrets(self) -> Mapping[str, Any]:
+        """What is kept encrypted, opened; SecretUnreadable when it was stored under another SECRET_KEY."""
+        return json.loads(unseal(self.sealed)) if self.sealed else {}
+
+    @secrets.setter
+    def secrets(self, secrets: Mapping[str, Any]) -> None:
+        kept = {name: value for name, value in secrets.items() if value}
+        self.sealed = seal(json.dumps(kept)) if kept else ""
+
+    @property
     def headers(self) -> Mapping[str, str]:
         """Request headers; SecretUnreadable when they were stored under another SECRET_KEY."""
-        return json.loads(unseal(self.sealed_headers)) if self.sealed_headers else {}
+        headers: Mapping[str, str] = self.secrets.get("headers", {})
+        return headers
 
     @headers.setter
     def headers(self, headers: Mapping[str, str]) -> None:
-        self.sealed_headers = seal(json.dumps(dict(headers))) if headers else ""
+        self.secrets = {**self.secrets, "headers": dict(headers)}
+
+    @property
+    def method(self) -> str:
+        """The method of an HTTP check; empty for other kinds."""
+        return str(self.options.get("method", "GET")) if self.kind == Kind.HTTP else ""
+
+    @property
+    def expectations(self) -> list[str]:
+        """What a good answer is, in words, one condition each."""
+        return [line.condition.words for line in examine(self.conditions, self.kind) if line.condition]
+
+    @property
+    def max_response_ms(self) -> float | None:
+        """The strictest limit of the response time, when a condition sets one."""
+        stated = (line.condition for line in examine(self.conditions, self.kind))
+        limits = [one.limit_ms for one in stated if isinstance(one, Time) and one.sign[0] == "<"]
+        return min(limits, default=None)
 
     @property
     def is_paused(self) -> bool:
@@ -193,3 +231,32 @@ class Outage(models.Model):
 
     def __str__(self) -> str:
         return f"{self.health_check}: {self.cause}"
+
+
+class PingSignal(models.TextChoices):
+    """What a job says."""
+
+    START = "START", "Started"
+    SUCCESS = "SUCCESS", "Ran well"
+    FAIL = "FAIL", "Failed"
+
+
+class Ping(models.Model):
+    """A job told us about one run of its own; a heartbeat is judged by them. The latest few of a check are kept."""
+
+    health_check = models.ForeignKey(HealthCheck, models.CASCADE, related_name="pings")
+    at = models.DateTimeField()
+    signal = models.CharField(max_length=7, choices=PingSignal)
+    note = models.CharField(max_length=2000, blank=True, help_text="What it sent along.")
+
+    objects = CheckPartQuerySet["Ping"].as_manager()
+
+    class Meta:
+        ordering: ClassVar = ["-at"]
+        indexes: ClassVar = [
+            # the latest of each signal
+            models.Index(fields=["health_check", "signal", "-at"], name="ping_latest"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_signal_display()} at {self.at:%Y-%m-%d %H:%M:%S}"

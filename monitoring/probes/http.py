@@ -1,50 +1,111 @@
-"""HTTP checks: many at once, each with its conditions, each ending as a ``Reading``."""
+"""HTTP checks: what is asked, ready to be sent, and what an outcome means. The hot path of the poller."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
+from typing import Any
 
-from monitoring.probes.conditions import ConditionRefused, json_complaint, parse_expected_status, parse_json_path
-from monitoring.probes.readings import MAX_DETAIL, FailureKind, Reading, excerpt, showable
-from postdeploy.lib.addresses import Network, UrlRefused, check_url
-from postdeploy.lib.http import MAX_BODY, Outcome, Request, RequestRefused, Response, fetch_many, header_refusal
-from postdeploy.lib.words import NBSP, quantity
+from monitoring.conditions import Answer, Condition
+from monitoring.conditions.kinds import Number, Status, Text
+from monitoring.probes.definitions import Definition
+from monitoring.probes.faults import Faults
+from monitoring.probes.readings import FailureKind, Reading, Seen, clause, days_left, excerpt, judged, milliseconds
+from monitoring.probes.secrets import Secrets
+from postdeploy.lib.addresses import Network
+from postdeploy.lib.http import HTTP_VERSIONS, METHODS, Outcome, Request, Response, fetch, fetch_many, header_refusal
+from postdeploy.lib.words import quantity
 
 OnReading = Callable[[int, Reading], None]
+
+#: What counts as well where no condition names a status.
+WELL = Status(((200, 299),))
+MAX_BODY_SENT = 10_000
+_BODILESS = "HEAD brings no body; use GET to look into it."
 
 
 @dataclass(frozen=True, slots=True)
 class HttpCheck:
-    """What to ask, and what a good answer is. Empty conditions are not asked.
+    """A request, once with a kept connection and once with one of its own, and what is expected of the answer."""
 
-    ``expected_status``: ``200``, ``200-299,301``, ``2xx``. ``json_path``: ``data.items[0].ok`` or a JSON pointer;
-    with an empty ``json_value`` the value only has to be there.
-    """
-
-    url: str
-    method: str = "GET"
-    headers: Mapping[str, str] = field(default_factory=dict)
-    body: str = ""
-    expected_status: str = "200-299"
-    body_contains: str = ""
-    json_path: str = ""
-    json_value: str = ""
+    request: Request
+    fresh_request: Request
+    conditions: tuple[Condition, ...] = (WELL,)
     timeout_ms: int = 10_000
-    max_response_ms: int | None = None
-    follow: bool = True
-    fresh: bool = False
+    hidden: tuple[str, ...] = ()
+    needs_facts: bool = False
 
-    def request(self) -> Request:
-        """The request to send; ``RequestRefused`` when it must not be sent."""
-        return Request(
-            url=self.url,
-            method=self.method,
-            headers=self.headers,
-            body=self.body.encode() if self.body else None,
-            timeout_s=self.timeout_ms / 1000,
-            follow=self.follow,
-            fresh=self.fresh,
+    @classmethod
+    def to(cls, request: Request, conditions: Sequence[Condition] = (), hidden: tuple[str, ...] = ()) -> "HttpCheck":
+        """A check that sends a request; without a condition on the status, 200–299 is well."""
+        has_status = any(isinstance(condition, Status) for condition in conditions)
+        return cls(
+            request=request,
+            fresh_request=replace(request, fresh=True),
+            conditions=tuple(conditions) if has_status else (WELL, *conditions),
+            timeout_ms=round(request.timeout_s * 1000),
+            hidden=hidden,
         )
+
+
+def request_of(check: HttpCheck, *, fresh: bool = False) -> Request:
+    """The request to send; ``fresh`` asks for a connection of its own."""
+    return check.fresh_request if fresh else check.request
+
+
+def reading_of(check: HttpCheck, outcome: Outcome) -> Reading:
+    """What an outcome means for a check."""
+    response = outcome.response
+    if response is None or outcome.failure is not None:
+        return judged(seen_of(outcome), check.conditions, check.hidden)
+    timings = outcome.timings
+    days = days_left(outcome.certificate_expires_at)
+    answer = _answer(response, outcome, days)
+    for condition in check.conditions:
+        if (complaint := condition.complaint(answer)) is not None:
+            kind, detail = FailureKind(condition.failure), clause(complaint, check.hidden)
+            shown = excerpt(response.body, check.hidden)
+            return Reading(
+                False, kind, detail, response.status, timings.total_ms, timings, shown, days, outcome.is_reused,
+                outcome.address,
+            )  # fmt: skip
+    detail = f"HTTP {response.status} in {milliseconds(timings.total_ms)}"
+    return Reading(
+        True, None, detail, response.status, timings.total_ms, timings, "", days, outcome.is_reused, outcome.address
+    )
+
+
+def seen_of(outcome: Outcome) -> Seen:
+    """What an outcome brought, without judging it."""
+    response = outcome.response
+    days = days_left(outcome.certificate_expires_at)
+    failure = outcome.failure or (None if response else "OTHER")
+    return Seen(
+        answer=_answer(response, outcome, days) if response else None,
+        failure=FailureKind(failure) if failure else None,
+        detail=outcome.detail,
+        words=f"HTTP {response.status} in {milliseconds(outcome.timings.total_ms)}" if response else "",
+        phases=outcome.timings,
+        address=outcome.address,
+        redirects=outcome.redirects,
+        is_reused=outcome.is_reused,
+        certificate=f"valid for {quantity(days, 'day')} more" if days is not None and days >= 0 else "",
+    )
+
+
+def _answer(response: Response, outcome: Outcome, days: int | None) -> Answer:
+    return Answer(
+        outcome.timings.total_ms,
+        response.status,
+        response.head,
+        response.body,
+        response.is_cut,
+        outcome.redirects,
+        days,
+    )
+
+
+def look(check: HttpCheck, allowed_networks: Iterable[Network | str]) -> Seen:
+    """Ask once, over a connection of its own."""
+    return seen_of(fetch(check.fresh_request, allowed_networks))
 
 
 def probe_many(
@@ -55,112 +116,78 @@ def probe_many(
 ) -> list[Reading]:
     """Read all checks, at most ``concurrency`` at a time; readings in the order of the checks.
 
-    ``on_reading(index, reading)`` is called as each one ends. A check that cannot be asked is a reading of its own
-    (INVALID) and stops no other.
+    ``on_reading(index, reading)`` is called as each one ends.
     """
     readings: dict[int, Reading] = {}
-    sent: list[int] = []
-    requests: list[Request] = []
 
-    def keep(index: int, reading: Reading) -> None:
-        readings[index] = reading
+    def on_done(index: int, outcome: Outcome) -> None:
+        readings[index] = reading_of(checks[index], outcome)
         if on_reading:
-            on_reading(index, reading)
+            on_reading(index, readings[index])
 
-    def on_done(position: int, outcome: Outcome) -> None:
-        index = sent[position]
-        keep(index, reading_of(checks[index], outcome))
-
-    for index, check in enumerate(checks):
-        try:
-            requests.append(check.request())
-            sent.append(index)
-        except (RequestRefused, UnicodeError) as refused:
-            keep(index, Reading(ok=False, kind=FailureKind.INVALID, detail=_detail(str(refused).removesuffix("."))))
-    fetch_many(requests, allowed_networks, on_done, concurrency)
+    fetch_many([check.request for check in checks], allowed_networks, on_done, concurrency)
     return [readings[index] for index in range(len(checks))]
 
 
-def refusals(check: HttpCheck, allowed_networks: Iterable[Network | str]) -> dict[str, str]:
-    """What is wrong with a check that somebody wants to save: field name to sentence; empty if nothing."""
-    found: dict[str, str] = {}
-    for name, value in check.headers.items():
+# --- from a definition ------------------------------------------------------------------------------------------------
+
+
+def compile_http(row: Definition, faults: Faults) -> HttpCheck | None:
+    """The check of a definition, or ``None`` with its faults noted."""
+    secrets, options = faults.secrets(row), row.options
+    faults.only(options, ("method", "body", "http_version", "follow"))
+    conditions = faults.conditions(row)
+    url = faults.url("target", row.target)
+    method = _method(options, conditions, faults)
+    body = str(options.get("body", ""))
+    if len(body) > MAX_BODY_SENT:
+        faults.note("options.body", f"At most {MAX_BODY_SENT} characters are sent.")
+    version = str(options.get("http_version", ""))
+    if version not in HTTP_VERSIONS:
+        faults.note("options.http_version", "Choose the version of HTTP from the list.")
+    needs_certificate = any(isinstance(one, Number) and one.name == "certificate" for one in conditions)
+    if needs_certificate and not row.target.strip().lower().startswith("https:"):
+        faults.note("conditions", "Only an https:// address has a certificate to look at.")
+    headers = request_headers(secrets, faults)
+    certificate = client_certificate(secrets, faults)
+    if faults.found:
+        return None
+    request = faults.request(
+        url=url, method=method, headers=headers, body=body.encode() if body else None, timeout_s=row.timeout_ms / 1000,
+        follow=bool(options.get("follow", True)), fresh=row.is_fresh or needs_certificate, version=version,
+        certificate=certificate,
+    )  # fmt: skip
+    return HttpCheck.to(request, conditions, secrets.hidden()) if request else None
+
+
+def request_headers(secrets: Secrets, faults: Faults) -> Mapping[str, str]:
+    """The headers to send; a bad one is noted."""
+    headers = secrets.request_headers()
+    for name, value in headers.items():
         if why := header_refusal(name, value):
-            found["headers"] = why
-    for name, examine in (
-        ("url", lambda: check_url(check.url, allowed_networks)),
-        ("expected_status", lambda: parse_expected_status(check.expected_status)),
-        ("json_path", lambda: parse_json_path(check.json_path)),
-    ):
-        try:
-            examine()
-        except (UrlRefused, ConditionRefused) as refused:
-            found[name] = str(refused)
-    if check.json_value and not check.json_path.strip():
-        found["json_path"] = "Say where in the JSON body the value is, such as status or data.items[0].ok."
-    if check.method == "HEAD" and (check.body_contains or check.json_path):
-        found["method"] = "HEAD brings no body; use GET to look into it."
-    return found or _request_refusal(check)
+            faults.note("headers", why)
+    return headers
 
 
-def _request_refusal(check: HttpCheck) -> dict[str, str]:
-    try:
-        check.request()
-    except RequestRefused as refused:
-        return {"timeout_ms" if "time limit" in str(refused) else "method": str(refused)}
-    return {}
+def client_certificate(secrets: Secrets, faults: Faults) -> tuple[bytes, bytes] | None:
+    """The certificate and key in PEM; a half of a pair is noted."""
+    if bool(secrets.certificate) != bool(secrets.key):
+        faults.note("certificate", "A client certificate needs both the certificate and its key, in PEM.")
+    if secrets.certificate and "-----BEGIN CERTIFICATE-----" not in secrets.certificate:
+        faults.note("certificate", "The client certificate is not in PEM: it begins with -----BEGIN CERTIFICATE-----.")
+    if secrets.key and "PRIVATE KEY-----" not in secrets.key:
+        faults.note("key", "The key is not in PEM: it begins with -----BEGIN PRIVATE KEY-----.")
+    return (secrets.certificate.encode(), secrets.key.encode()) if secrets.certificate else None
 
 
-def reading_of(check: HttpCheck, outcome: Outcome) -> Reading:
-    """What an outcome means for a check."""
-    kind, detail = _judged(check, outcome)
-    expires_at = outcome.certificate_expires_at
-    return Reading(
-        ok=kind is None,
-        kind=kind,
-        detail=_detail(detail),
-        status_code=outcome.status,
-        total_ms=outcome.timings.total_ms,
-        phases=outcome.timings,
-        excerpt=excerpt(outcome.response.body) if kind and outcome.response else "",
-        certificate_days=(expires_at - datetime.now(UTC)).days if expires_at else None,
-    )
+def _method(options: Mapping[str, Any], conditions: Sequence[Condition], faults: Faults) -> str:
+    method = str(options.get("method", "GET"))
+    if method not in METHODS:
+        faults.note("options.method", f"The method {method[:20]!r} is not one of {', '.join(METHODS)}.")
+    if method == "HEAD" and any(_looks_into_body(condition) for condition in conditions):
+        faults.note("options.method", _BODILESS)
+    return method
 
 
-def _judged(check: HttpCheck, outcome: Outcome) -> tuple[FailureKind | None, str]:
-    """The first thing that is wrong, or ``None`` and how it went."""
-    if outcome.failure or not outcome.response:
-        return FailureKind(outcome.failure or "OTHER"), outcome.detail
-    response = outcome.response
-    try:
-        expected = parse_expected_status(check.expected_status)
-        if response.status not in expected:
-            return FailureKind.STATUS, f"HTTP {response.status}, expected {expected}"
-        if check.max_response_ms and outcome.timings.total_ms > check.max_response_ms:
-            took = _milliseconds(outcome.timings.total_ms)
-            return FailureKind.SLOW, f"answered after {took}, the limit is {_milliseconds(check.max_response_ms)}"
-        if check.body_contains and check.body_contains.encode("utf-8", "replace") not in response.body:
-            return FailureKind.BODY, f"“{check.body_contains[:80]}” is not in {_body_words(response)}"
-        if check.json_path and (complaint := _json_complaint(check, response)):
-            return FailureKind.JSON, complaint
-    except ConditionRefused as refused:  # cannot be saved like this, but may be left from an older version
-        return FailureKind.INVALID, str(refused).removesuffix(".")
-    return None, f"HTTP {response.status} in {_milliseconds(outcome.timings.total_ms)}"
-
-
-def _json_complaint(check: HttpCheck, response: Response) -> str | None:
-    if response.is_cut:
-        return f"the JSON cannot be read: the body is larger than {MAX_BODY // 1024} KB"
-    return json_complaint(response.body, check.json_path, check.json_value)
-
-
-def _body_words(response: Response) -> str:
-    return f"the first {MAX_BODY // 1024} KB of the body" if response.is_cut else "the body"
-
-
-def _milliseconds(value: float) -> str:
-    return quantity(round(value), "ms") if value >= 1 else f"under 1{NBSP}ms"
-
-
-def _detail(text: str) -> str:
-    return showable(text, MAX_DETAIL)
+def _looks_into_body(condition: Condition) -> bool:
+    return condition.failure == "JSON" or (isinstance(condition, Text) and condition.name == "body")

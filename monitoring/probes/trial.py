@@ -1,70 +1,55 @@
-"""One reading for somebody who is writing a check: what came back, and each condition by itself."""
+"""One reading for somebody who is writing a check: what came back, each condition by itself, where the time went."""
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
 
-from monitoring.probes.http import HttpCheck, reading_of
-from monitoring.probes.readings import FailureKind, Reading
+from monitoring.conditions import Answer, Condition
+from monitoring.probes.facts import Facts
+from monitoring.probes.kinds import Check, see
+from monitoring.probes.readings import Reading, StepSeen, clause, excerpt, judged
 from postdeploy.lib.addresses import Network
-from postdeploy.lib.http import Outcome, RequestRefused, fetch
-
-#: Conditions of an answer: the field that states it, and what it is called.
-CONDITIONS = {
-    "expected_status": "Status",
-    "max_response_ms": "Response time",
-    "body_contains": "Text in the body",
-    "json_path": "Value in the JSON body",
-}
-_OPEN = {"expected_status": "100-599", "max_response_ms": None, "body_contains": "", "json_path": "", "json_value": ""}
 
 
 @dataclass(frozen=True, slots=True)
-class Condition:
-    """One condition's result: its name, whether it holds, and why not."""
+class Result:
+    """One condition: what it asks, whether it holds, and what was found."""
 
-    name: str
+    words: str
     ok: bool
-    detail: str = ""
+    found: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """What came back. Without an answer there are no conditions, and `reading` says why."""
+    """What came back. Without an answer there are no results, and `reading` says why."""
 
     reading: Reading
-    conditions: tuple[Condition, ...] = ()
+    results: tuple[Result, ...] = ()
     body: str = ""
     address: str = ""
     redirects: int = 0
+    certificate: str = ""
+    steps: tuple[StepSeen, ...] = ()
 
 
-def try_check(check: HttpCheck, allowed_networks: Iterable[Network | str]) -> Trial:
+def try_check(
+    check: Check, networks: Iterable[Network | str], *, now: datetime | None = None, facts: Facts | None = None
+) -> Trial:
     """Read a check once, over a fresh connection, and look at each of its conditions."""
-    try:
-        request = replace(check, fresh=True).request()
-    except (RequestRefused, UnicodeError) as refused:
-        return Trial(Reading(ok=False, kind=FailureKind.INVALID, detail=str(refused).removesuffix(".")))
-    outcome = fetch(request, allowed_networks)
+    seen = see(check, networks, now=now, facts=facts)
+    answer = seen.answer if seen.failure is None else None
     return Trial(
-        reading=reading_of(check, outcome),
-        conditions=tuple(_conditions(check, outcome)) if outcome.response and not outcome.failure else (),
-        body=_body(check, outcome),
-        address=outcome.address or "",
-        redirects=outcome.redirects,
+        reading=judged(seen, check.conditions, check.hidden),
+        results=tuple(_result(condition, answer, check.hidden) for condition in check.conditions) if answer else (),
+        body=excerpt(seen.answer.body, check.hidden) if seen.answer else "",
+        address=seen.address or "",
+        redirects=seen.redirects,
+        certificate=seen.certificate,
+        steps=seen.steps,
     )
 
 
-def _conditions(check: HttpCheck, outcome: Outcome) -> Iterator[Condition]:
-    """Each stated condition, judged as if it were the only one."""
-    for name, words in CONDITIONS.items():
-        stated = getattr(check, name)
-        if not stated:
-            continue
-        alone = {**_OPEN, name: stated} | ({"json_value": check.json_value} if name == "json_path" else {})
-        reading = reading_of(replace(check, **alone), outcome)
-        yield Condition(words, reading.ok, "" if reading.ok else reading.detail)
-
-
-def _body(check: HttpCheck, outcome: Outcome) -> str:
-    """The beginning of the body, safe to show; an impossible status makes a reading that carries it."""
-    return reading_of(replace(check, expected_status="100"), outcome).excerpt
+def _result(condition: Condition, answer: Answer, hidden: tuple[str, ...]) -> Result:
+    complaint = condition.complaint(answer)
+    return Result(condition.words, complaint is None, clause(complaint or condition.found(answer), hidden))

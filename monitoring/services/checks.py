@@ -1,5 +1,6 @@
 """Making, changing, pausing and deleting checks."""
 
+import uuid
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -9,16 +10,15 @@ from django.db import transaction
 
 from deployments.models import Environment
 from monitoring.models import HealthCheck
-from monitoring.poller import http_check
-from monitoring.probes import HttpCheck, refusals
+from monitoring.probes import Kind, refusals
 from monitoring.transitions import jitter
 from postdeploy.lib.claims import move
 
 #: A new check is read soon, but not every new check in the same instant.
 FIRST_READING_WITHIN = timedelta(seconds=15)
 DEFINITION = (
-    "environment", "name", "component", "url", "method", "sealed_headers", "expected_status", "body_contains",
-    "json_path", "json_value", "timeout_ms", "max_response_ms", "interval_seconds", "failure_threshold", "is_critical",
+    "environment", "name", "kind", "component", "group", "target", "options", "conditions", "sealed", "ping_key",
+    "version", "is_fresh", "timeout_ms", "interval_seconds", "failure_threshold", "is_critical",
 )  # fmt: skip
 
 
@@ -27,13 +27,15 @@ def save_check(
 ) -> HealthCheck:
     """Make a check of `environment`, or change what `check` asks; it is read soon afterwards.
 
-    `definition` are the fields that people set (and `headers`). Raises ValidationError, with the fields' names as
-    keys, also for an address that may not be requested.
+    `definition` are the fields that people set (and `secrets`, or `headers` alone). Raises ValidationError, with the
+    fields' names as keys (an option's as ``options.NAME``), also for an address that may not be requested.
     """
     row = check or HealthCheck(created_at=now)
     row.environment = environment
     for name, value in definition.items():
         setattr(row, name, value)
+    if row.kind == Kind.HEARTBEAT and row.ping_key is None:
+        row.ping_key = uuid.uuid4()
     validate(row)
     if row._state.adding:
         wait = min(timedelta(seconds=row.interval_seconds), FIRST_READING_WITHIN)
@@ -41,6 +43,7 @@ def save_check(
         row.save()
     else:
         row.next_poll_at = now
+        row.version += 1
         # what the poller writes is not ours: it may have changed since the row was read
         row.save(update_fields=[*DEFINITION, "next_poll_at"])
     return row
@@ -52,16 +55,20 @@ def validate(check: HealthCheck) -> None:
         check.full_clean()
     except ValidationError as error:
         raise ValidationError(error.message_dict) from None
-    if found := check_refusals(http_check(check)):
+    if found := check_refusals(check):
         raise ValidationError({name: [sentence] for name, sentence in found.items()})
 
 
-def check_refusals(check: HttpCheck) -> dict[str, str]:
+def check_refusals(check: HealthCheck) -> dict[str, str]:
     """Return what is wrong with what a check asks, by field; an address names the setting that would allow it."""
     found = refusals(check, settings.PROBE_NETWORKS)
-    if "not allowed here" in found.get("url", ""):
-        found["url"] += " An administrator can allow a network with the setting PROBE_NETWORKS."
-    return found
+    return {name: _with_remedy(sentence) for name, sentence in found.items()}
+
+
+def _with_remedy(sentence: str) -> str:
+    if "not allowed here" not in sentence:
+        return sentence
+    return f"{sentence} An administrator can allow a network with the setting PROBE_NETWORKS."
 
 
 def pause_check(*, check: HealthCheck, now: datetime) -> bool:

@@ -59,6 +59,9 @@ _UNLESS_LISTED = {
 # A request body can be written so that these services take it for commands.
 NOT_WEB_PORTS = frozenset({20, 21, 22, 23, 25, 53, 110, 111, 119, 135, 139, 143, 389, 445, 465, 587, 636, 993, 995})
 
+_HOST_AND_PORT = re.compile(
+    r"(?:\[(?P<v6>[0-9A-Fa-f:.]+)\]|(?P<host>[^\s:/@\\\[\]?#%]{1,253}))(?::(?P<port>[0-9]{1,5}))?"
+)
 _LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?")
 
 
@@ -141,6 +144,29 @@ def check_url(url: str, allowed_networks: Iterable[Network | str] = ()) -> str:
     path = quote(parts.path or "/", safe="/%:@!$&'()*+,;=~-._")
     query = quote(parts.query, safe="/%:@!$&'()*+,;=~-._?[]|")
     return urlunsplit((parts.scheme, netloc, path, query, ""))
+
+
+def check_host_and_port(
+    text: str, allowed_networks: Iterable[Network | str] = (), *, default_port: int | None = None
+) -> tuple[str, int]:
+    """The host (an ASCII name, or an address without brackets) and the port of ``host:port``, or ``UrlRefused``."""
+    found = _HOST_AND_PORT.fullmatch(text.strip())
+    if not found:
+        raise UrlRefused("Write a host and a port, such as db.example.org:5432 or [2001:db8::1]:443.")
+    port = int(found["port"]) if found["port"] else default_port
+    if port is None:
+        raise UrlRefused("Write the port after the host, such as db.example.org:5432.")
+    if not 1 <= port <= 65535:
+        raise UrlRefused("The port must be between 1 and 65535.")
+    host = _checked_host((found["v6"] or found["host"]).lower(), tuple(allowed_networks))
+    return host.strip("[]"), port
+
+
+def check_host(text: str, allowed_networks: Iterable[Network | str] = ()) -> str:
+    """A host alone: an ASCII name, or an address that may be connected to; ``UrlRefused`` otherwise."""
+    return check_host_and_port(
+        text if "]" in text or ":" not in text else f"[{text}]", allowed_networks, default_port=1
+    )[0]
 
 
 def _refuse_odd_text(text: str) -> None:

@@ -7,12 +7,12 @@ from django.core.exceptions import ValidationError
 
 from monitoring import services
 from monitoring.models import HealthCheck
-from monitoring.probes import FailureKind, HttpCheck, try_check
+from monitoring.probes import FailureKind, compile_check, try_check
 from tests.factories import EnvironmentFactory, HealthCheckFactory, OutageFactory
+from tests.monitoring.probing import LOOPBACK, Row
 from tests.targets import Target
 
 NOW = datetime(2026, 11, 19, 12, 0, tzinfo=UTC)
-LOOPBACK = ("127.0.0.0/8",)
 pytestmark = pytest.mark.django_db
 
 
@@ -64,7 +64,7 @@ def test_an_edit_does_not_overwrite_what_the_poller_wrote_meanwhile(environment)
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1/", "http://10.0.0.8/healthz", "http://localhost:8000/"])
 def test_a_private_address_is_refused_and_the_setting_that_allows_it_is_named(environment, url):
-    (sentence,) = faults(environment, url=url)["url"]
+    (sentence,) = faults(environment, url=url)["target"]
     assert "not allowed here. An administrator can allow a network with the setting PROBE_NETWORKS." in sentence
 
 
@@ -77,12 +77,12 @@ def test_an_allowed_network_is_accepted(environment, settings):
     ("fields", "field"),
     [
         ({"name": ""}, "name"),
-        ({"url": "ftp://shop.example/"}, "url"),
-        ({"url": "http://169.254.169.254/latest/meta-data/"}, "url"),
-        ({"expected_status": "2oo"}, "expected_status"),
-        ({"json_path": "a b"}, "json_path"),
-        ({"json_value": "up"}, "json_path"),
-        ({"method": "HEAD", "body_contains": "ok"}, "method"),
+        ({"url": "ftp://shop.example/"}, "target"),
+        ({"url": "http://169.254.169.254/latest/meta-data/"}, "target"),
+        ({"conditions": "status in 2oo"}, "conditions"),
+        ({"options": {"method": "HEAD"}, "conditions": "body contains ok"}, "options.method"),
+        ({"kind": "TCP", "url": "shop.example"}, "target"),
+        ({"kind": "SMOKE"}, "kind"),
         ({"headers": {"Bad name": "x"}}, "headers"),
         ({"headers": {"Host": "a\nb"}}, "headers"),
         ({"timeout_ms": 1}, "timeout_ms"),
@@ -124,32 +124,40 @@ def target():
         yield running
 
 
+def tried(target, networks=LOOPBACK, **definition):
+    return try_check(compile_check(Row(target, **definition)), networks)
+
+
 def test_a_trial_says_how_each_condition_did(target):
     target.set(status=503, json={"status": "down"})
-    trial = try_check(
-        HttpCheck(target.url, body_contains="status", json_path="status", json_value="up", max_response_ms=5000),
-        LOOPBACK,
-    )
-    assert [(c.name, c.ok) for c in trial.conditions] == [
-        ("Status", False),
-        ("Response time", True),
-        ("Text in the body", True),
-        ("Value in the JSON body", False),
+    trial = tried(target.url, conditions='body contains "status"\njson status == "up"\ntime < 5 s')
+    assert [(one.words, one.ok) for one in trial.results] == [
+        ("status is 200–299", False),
+        ("body contains “status”", True),
+        ('json status is "up"', False),
+        ("time is below 5,000\u00a0ms", True),
     ]
-    assert trial.conditions[0].detail == "HTTP 503, expected 200–299"
-    assert trial.conditions[3].detail == 'status is "down", expected up'
+    assert trial.results[0].found == "HTTP 503, expected 200–299"
+    assert trial.results[1].found == "it is in the body"
+    assert trial.results[2].found == 'status is "down", expected "up"'
     assert (trial.reading.ok, trial.reading.status_code, trial.address) == (False, 503, "127.0.0.1")
     assert trial.body == '{"status": "down"}'
 
 
 def test_a_trial_that_holds_shows_the_body_too(target):
     target.set(body="all is well")
-    trial = try_check(HttpCheck(target.url), LOOPBACK)
+    trial = tried(target.url)
     assert trial.reading.ok
     assert trial.body == "all is well"
     assert trial.reading.phases.total_ms > 0
 
 
 def test_without_an_answer_there_are_no_conditions_and_no_body(target):
-    trial = try_check(HttpCheck(target.url), ())
-    assert (trial.reading.kind, trial.conditions, trial.body) == (FailureKind.BLOCKED, (), "")
+    trial = tried(target.url, ())
+    assert (trial.reading.kind, trial.results, trial.body) == (FailureKind.BLOCKED, (), "")
+
+
+def test_a_trial_shows_no_secret(target):
+    target.set(body="token=abcd-1234")
+    trial = tried(target.url, secrets={"token": "abcd-1234"}, conditions="body matches /token=.*/")
+    assert trial.body == "token=••••••"

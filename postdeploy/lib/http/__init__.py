@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from postdeploy.lib.addresses import Network
 from postdeploy.lib.http.exchange import MAX_REDIRECTS, USER_AGENT
 from postdeploy.lib.http.facts import (
+    HTTP_VERSIONS,
     MAX_BODY,
     MAX_TIMEOUT_S,
     METHODS,
@@ -26,12 +27,14 @@ from postdeploy.lib.http.facts import (
 from postdeploy.lib.http.loop import Loop, OnDone
 
 __all__ = [
+    "HTTP_VERSIONS",
     "MAX_BODY",
     "MAX_REDIRECTS",
     "MAX_TIMEOUT_S",
     "METHODS",
     "USER_AGENT",
     "Failure",
+    "Loop",
     "Outcome",
     "Phase",
     "Request",

@@ -24,6 +24,11 @@ MAX_REDIRECTS = 3
 USER_AGENT = f"Postdeploy/{__version__}"
 DNS_CACHE_S = 60
 
+_VERSIONS = {
+    "": pycurl.CURL_HTTP_VERSION_2TLS,
+    "1.1": pycurl.CURL_HTTP_VERSION_1_1,
+    "2": pycurl.CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE,
+}
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _HARMLESS_HEADERS = frozenset({"accept", "accept-language", "user-agent"})
 _CA_FILES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem")
@@ -43,6 +48,7 @@ class Hop:
     method: str
     headers: Mapping[str, str]
     body: bytes | None
+    certificate: tuple[bytes, bytes] | None = None
 
 
 class Exchange:
@@ -53,6 +59,8 @@ class Exchange:
         self._allowed = allowed_networks
         self._head = bytearray()
         self._sockets: list[socket.SocketType] = []
+        self._version = ""
+        self._certificate: tuple[bytes, bytes] | None = None
         self._set_constants()
 
     def _set_constants(self) -> None:
@@ -75,7 +83,7 @@ class Exchange:
         self._redirects = 0
         self._spent = Timings()
         self._began_at = time.monotonic()
-        self._load(Hop(request.url, request.method, request.headers, request.body))
+        self._load(Hop(request.url, request.method, request.headers, request.body, request.certificate))
 
     def _load(self, hop: Hop) -> None:
         self.hop = hop
@@ -93,9 +101,23 @@ class Exchange:
         curl.setopt(pycurl.DNS_CACHE_TIMEOUT, 0 if self.request.fresh else DNS_CACHE_S)
         curl.setopt(pycurl.SSL_SESSIONID_CACHE, not self.request.fresh)  # a resumed session shows no certificate
         curl.setopt(pycurl.OPT_CERTINFO, hop.url.startswith("https:"))
+        if self.request.version != self._version:
+            self._version = self.request.version
+            curl.setopt(pycurl.HTTP_VERSION, _VERSIONS[self._version])
+        if hop.certificate != self._certificate:
+            self._load_certificate(hop.certificate)
         left_ms = max(1, round((self.request.timeout_s - (time.monotonic() - self._began_at)) * 1000))
         curl.setopt(pycurl.TIMEOUT_MS, left_ms)
         curl.setopt(pycurl.CONNECTTIMEOUT_MS, left_ms)
+
+    def _load_certificate(self, certificate: tuple[bytes, bytes] | None) -> None:
+        self._certificate = certificate
+        if certificate is None:
+            self.curl.unsetopt(pycurl.SSLCERT_BLOB)
+            self.curl.unsetopt(pycurl.SSLKEY_BLOB)
+            return
+        self.curl.setopt(pycurl.SSLCERT_BLOB, certificate[0])
+        self.curl.setopt(pycurl.SSLKEY_BLOB, certificate[1])
 
     def _load_method(self, hop: Hop) -> None:
         curl = self.curl
@@ -173,7 +195,10 @@ class Exchange:
         if keeps_method and self.hop.body is not None and not is_same_host:
             raise UrlRefused("redirected to another host, to which the body is not sent")
         headers = self.hop.headers if is_same_host else _harmless(self.hop.headers)
-        return Hop(url, self.hop.method, headers, self.hop.body) if keeps_method else Hop(url, "GET", headers, None)
+        certificate = self.hop.certificate if is_same_host else None
+        if keeps_method:
+            return Hop(url, self.hop.method, headers, self.hop.body, certificate)
+        return Hop(url, "GET", headers, None, certificate)
 
     def _outcome(self, code: int, message: str) -> Outcome:
         curl = self.curl

@@ -12,6 +12,8 @@ from enum import StrEnum
 
 MAX_BODY = 64 * 1024
 MAX_TIMEOUT_S = 300.0
+#: What to speak: what both sides can ("": HTTP/2 over TLS, else 1.1), only 1.1, or HTTP/2 from the first byte on.
+HTTP_VERSIONS = ("", "1.1", "2")
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 _PRINTABLE = re.compile(r"[\x21-\x7e]{1,8000}")
@@ -70,7 +72,8 @@ class Request:
 
     ``timeout_s`` is a deadline for everything, redirects included. At most ``max_body`` bytes of the body are kept,
     and the transfer ends there; with ``refuse_large`` a larger body is the failure TOO_LARGE. ``fresh`` means a
-    connection of its own, closed afterwards.
+    connection of its own, closed afterwards. ``version`` is one of HTTP_VERSIONS, ``certificate`` a client certificate
+    and its key in PEM, shown to the host of the URL and to no other one.
     """
 
     url: str
@@ -82,12 +85,16 @@ class Request:
     max_body: int = MAX_BODY
     refuse_large: bool = False
     fresh: bool = False
+    version: str = ""
+    certificate: tuple[bytes, bytes] | None = None
 
     def __post_init__(self) -> None:
         if not _PRINTABLE.fullmatch(self.url):
             raise RequestRefused("The URL may only have printable ASCII characters; write others percent-encoded.")
         if self.method not in METHODS:
             raise RequestRefused(f"The method {self.method[:20]!r} is not one of {', '.join(METHODS)}.")
+        if self.version not in HTTP_VERSIONS:
+            raise RequestRefused(f"The version of HTTP must be one of {HTTP_VERSIONS}.")
         if not 0 < self.timeout_s <= MAX_TIMEOUT_S:
             raise RequestRefused(f"The time limit must be above 0 and at most {MAX_TIMEOUT_S:g} seconds.")
         for name, value in self.headers.items():

@@ -52,9 +52,9 @@ def explain(code: int, message: str, os_error: int, *, has_status: bool) -> tupl
     if code == pycurl.E_COULDNT_RESOLVE_HOST:
         return Failure.DNS, _host_sentence(message)
     if code in _TLS_CODES:
-        return Failure.TLS, _tls_reason(message)
+        return Failure.TLS, tls_reason(message)
     if code == pycurl.E_COULDNT_CONNECT:
-        return _no_connection(os_error)
+        return no_connection(os_error)
     if code == pycurl.E_PARTIAL_FILE:
         return Failure.RESET, "the connection ended before the whole body had come"
     if code == pycurl.E_GOT_NOTHING:
@@ -84,7 +84,8 @@ def _host_sentence(message: str) -> str:
     return f"the name {host.group(1)} could not be resolved" if host else "the name could not be resolved"
 
 
-def _tls_reason(message: str) -> str:
+def tls_reason(message: str) -> str:
+    """What OpenSSL's message means, as a clause."""
     lowered = message.lower()
     for part, reason in _TLS_REASONS:
         if part in lowered:
@@ -92,7 +93,8 @@ def _tls_reason(message: str) -> str:
     return f"TLS: {_clean(message) or 'the handshake failed'}"
 
 
-def _no_connection(os_error: int) -> tuple[Failure, str]:
+def no_connection(os_error: int) -> tuple[Failure, str]:
+    """Why no connection was made, from the system's error number (0: not known)."""
     if os_error == errno.ECONNREFUSED:
         return Failure.REFUSED, "the connection was refused"
     if os_error == errno.ETIMEDOUT:
