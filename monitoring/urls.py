@@ -3,6 +3,7 @@
 from django.urls import path
 
 from monitoring import views
+from monitoring.views import alerts, objectives, rules
 
 urlpatterns = [
     path("checks/", views.checks, name="checks"),
@@ -14,4 +15,20 @@ urlpatterns = [
     path("checks/<int:check>/read/", views.check_read, name="check_read"),
     path("checks/<int:check>/delete/", views.check_delete, name="check_delete"),
     path("settings/watching/", views.settings_watching, name="settings_watching"),
+    path("alerts/", rules.alerts, name="alerts"),
+    path("alerts/history/", alerts.alert_history, name="alert_history"),
+    path("alerts/<int:alert>/", alerts.alert, name="alert"),
+    path("alerts/<int:alert>/answer/", alerts.alert_answer, name="alert_answer"),
+    path("alerts/rules/new/", rules.rule_add, name="rule_add"),
+    path("alerts/rules/preview/", rules.rule_preview, name="rule_preview"),
+    path("alerts/rules/suggested/", rules.rule_suggested, name="rule_suggested"),
+    path("alerts/rules/<int:rule>/", rules.rule, name="rule"),
+    path("alerts/rules/<int:rule>/edit/", rules.rule_edit, name="rule_edit"),
+    path("alerts/rules/<int:rule>/switch/", rules.rule_switch, name="rule_switch"),
+    path("alerts/rules/<int:rule>/delete/", rules.rule_delete, name="rule_delete"),
+    path("alerts/objectives/", objectives.objectives, name="objectives"),
+    path("alerts/objectives/new/", objectives.objective_add, name="objective_add"),
+    path("alerts/objectives/<int:objective>/edit/", objectives.objective_edit, name="objective_edit"),
+    path("alerts/objectives/<int:objective>/guard/", objectives.objective_guard, name="objective_guard"),
+    path("alerts/objectives/<int:objective>/delete/", objectives.objective_delete, name="objective_delete"),
 ]

@@ -11,7 +11,7 @@ from django.utils.functional import SimpleLazyObject
 
 from deployments.models import Project
 from issues.models import Issue, IssueStatus
-from monitoring.models import HealthCheck
+from monitoring.models import Alert, AlertState, HealthCheck
 
 Navigation = dict[str, Any]
 
@@ -34,6 +34,7 @@ PAGES = (
     Page("deployments", "Deployments", "rocket", ("deployments", "deployment", "lesson_add")),
     Page("issues", "Issues", "alert-circle", ("issues", "issue")),
     Page("checks", "Checks", "heartbeat", ("checks", "check")),
+    Page("alerts", "Alerts", "bell", ("alerts", "alert", "rule", "objectives", "objective")),
     Page("support", "Support", "lifebuoy", ("support", "guides", "guide")),
     Page("reports", "Reports", "file-text", ("summaries", "summary")),
 )
@@ -54,7 +55,7 @@ def _nav(request: HttpRequest) -> Navigation | None:
     current = current_project(projects, (match.kwargs.get("project") if match else "") or "", request)
     if current is None:
         return None
-    counts = {"issues": current.open_issues, "checks": current.check_count}  # type: ignore[attr-defined]
+    counts = {"issues": current.open_issues, "checks": current.check_count, "alerts": current.firing}  # type: ignore[attr-defined]
     here = (match.url_name if match else "") or ""
     return {
         "project": _project(current) | {"slug": current.slug, "monogram": current.name[:1].upper()},
@@ -75,7 +76,9 @@ def _counted(projects: QuerySet[Project]) -> QuerySet[Project]:
     """Projects with the numbers that stand beside the links; one query."""
     issues = Issue.objects.filter(~Q(status=IssueStatus.VERIFIED), project=OuterRef("pk")).order_by()
     checks = HealthCheck.objects.filter(environment__project=OuterRef("pk")).order_by()
+    firing = Alert.objects.filter(state=AlertState.FIRING, rule__project=OuterRef("pk")).order_by()
     return projects.annotate(
+        firing=Coalesce(Subquery(firing.values("rule__project").annotate(n=Count("pk")).values("n")), 0),
         open_issues=Coalesce(Subquery(issues.values("project").annotate(n=Count("pk")).values("n")), 0),
         check_count=Coalesce(Subquery(checks.values("environment__project").annotate(n=Count("pk")).values("n")), 0),
     ).order_by("name", "pk")

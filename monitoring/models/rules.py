@@ -285,3 +285,8 @@ class Alert(models.Model):
 
     def __str__(self) -> str:
         return self.detail or self.subject
+
+    @property
+    def lasted(self) -> timedelta | None:
+        """From its first breach to its end; None while it lasts."""
+        return self.resolved_at - self.began_at if self.resolved_at else None

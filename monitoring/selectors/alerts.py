@@ -22,7 +22,15 @@ SPARK_POINTS = 96
 ENOUGH_ANSWERS = 3
 MOSTLY = 0.5
 RULE_PARTS = ("environment", "metric", "health_check", "objective__environment")
-FIRING, PENDING, NO_DATA, QUIET, PAUSED, BROKEN, NEW = "firing", "pending", "no data", "quiet", "paused", "error", "new"
+FIRING, PENDING, NO_DATA, QUIET, PAUSED, BROKEN, NEW = (
+    "firing",
+    "pending",
+    "no_data",
+    "quiet",
+    "paused",
+    "broken",
+    "new",
+)
 #: The order of the list: what needs somebody first.
 STATES = (FIRING, BROKEN, PENDING, NO_DATA, NEW, QUIET, PAUSED)
 

@@ -7,11 +7,11 @@ from datetime import datetime, timedelta
 import numpy as np
 
 from monitoring import rules
-from monitoring.models import AlertRule, RuleKind
+from monitoring.models import Alert, AlertRule, RuleKind
 from monitoring.rules import FIRING, PENDING, Condition, Stretch
 from monitoring.rules.values import Floats
 from monitoring.selectors.rule_words import alert_sentence, unit_of_rule
-from monitoring.selectors.rules import Reading, at, condition_of, readings, step_of, watched_by
+from monitoring.selectors.rules import Reading, RuleFault, at, condition_of, readings, step_of, watched_by
 from monitoring.store import thin
 from postdeploy.lib import words
 
@@ -117,6 +117,20 @@ def preview(rule: AlertRule, *, now: datetime, over: timedelta = PREVIEW_OVER) -
         clear=condition.clear_at,
         unit=unit_of_rule(rule),
     )
+
+
+def preview_of_alert(alert: Alert, *, start: datetime, end: datetime) -> Preview | None:
+    """Return how what `alert` is about went from `start` to `end`, by its rule as it is now; None when it is gone."""
+    try:
+        watched = [one for one in watched_by(alert.rule) if one.key == alert.key]
+    except RuleFault:
+        return None
+    condition = condition_of(alert.rule)
+    moments = rules.moments_between(start.timestamp(), end.timestamp(), step_of(alert.rule))
+    lines = tuple(_line(alert.rule, condition, reading) for reading in readings(alert.rule, watched, moments))
+    if not lines:
+        return None
+    return Preview(start, end, lines, 0, condition.threshold, condition.clear_at, unit_of_rule(alert.rule))
 
 
 def _line(rule: AlertRule, condition: Condition, reading: Reading) -> Line:

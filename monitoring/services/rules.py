@@ -8,7 +8,17 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 
 from deployments.models import Environment, Project, User
-from monitoring.models import Alert, AlertEnd, AlertRule, AlertState, Objective, RuleKind, Usefulness
+from monitoring.models import (
+    Alert,
+    AlertEnd,
+    AlertRule,
+    AlertSeverity,
+    AlertState,
+    Objective,
+    RuleKind,
+    Speed,
+    Usefulness,
+)
 from monitoring.selectors.rules import condition_of
 from postdeploy.lib.claims import move
 
@@ -29,7 +39,7 @@ def save_rule(*, project: Project, now: datetime, rule: AlertRule | None = None,
     before = _asked(row)
     for name, value in definition.items():
         setattr(row, name, value)
-    _complete(row)
+    complete_rule(row)
     validate_rule(row)
     with transaction.atomic():
         row.changed_at, row.next_judge_at, row.error = now, now, ""
@@ -46,7 +56,7 @@ def _asked(rule: AlertRule) -> tuple[Any, ...]:
     return tuple(getattr(rule, AlertRule._meta.get_field(name).attname) for name in DEFINITION)
 
 
-def _complete(rule: AlertRule) -> None:
+def complete_rule(rule: AlertRule) -> None:
     """Leave out what this kind of rule does not ask."""
     if rule.kind == RuleKind.BURN_RATE:
         rule.metric = rule.health_check = None
@@ -64,17 +74,22 @@ def _complete(rule: AlertRule) -> None:
 
 def validate_rule(rule: AlertRule) -> None:
     """Raise ValidationError, with the fields' names as keys, for a rule that cannot be saved."""
-    errors = _missing(rule) | _of_elsewhere(rule)
-    if not errors and (fault := condition_of(rule).fault()):
-        errors["clear_threshold"] = fault
-    if errors:
-        raise ValidationError({name: [sentence] for name, sentence in errors.items()})
+    refuse_senseless(rule)
     try:
         rule.full_clean()
     except ValidationError as error:
         raise ValidationError(_said(error)) from None
     if not rule.pk and rule.project.rules.count() >= MAX_RULES:
         raise ValidationError({"name": [f"A project can have at most {MAX_RULES} rules; delete some that say little."]})
+
+
+def refuse_senseless(rule: AlertRule) -> None:
+    """Raise ValidationError for a rule that cannot even be previewed."""
+    errors = _missing(rule) | _of_elsewhere(rule)
+    if not errors and (fault := condition_of(rule).fault()):
+        errors["clear_threshold"] = fault
+    if errors:
+        raise ValidationError({name: [sentence] for name, sentence in errors.items()})
 
 
 def _said(error: ValidationError) -> dict[str, list[str]]:
@@ -210,3 +225,32 @@ def _objective_errors(row: Objective) -> dict[str, str]:
 def delete_objective(*, objective: Objective) -> None:
     """Delete `objective` with the rules that guard its budget."""
     objective.delete()
+
+
+def guard_objective(*, objective: Objective, now: datetime) -> int:
+    """Give `objective` the two rules of its burn rates, as far as it lacks them; return how many were made."""
+    made = 0
+    has = set(AlertRule.objects.filter(objective=objective).values_list("speed", flat=True))
+    wanted = (
+        (Speed.FAST, AlertSeverity.CRITICAL, f"{objective.name}: the error budget burns fast"),
+        (Speed.SLOW, AlertSeverity.MINOR, f"{objective.name}: the error budget burns slowly"),
+    )
+    for speed, severity, name in wanted:
+        if speed not in has:
+            save_rule(
+                project=objective.environment.project,
+                now=now,
+                kind=RuleKind.BURN_RATE,
+                objective=objective,
+                speed=speed,
+                severity=severity,
+                name=_free_name(objective.environment, name),
+            )
+            made += 1
+    return made
+
+
+def _free_name(environment: Environment, name: str) -> str:
+    """Return `name`, with the environment where another rule has it already."""
+    is_taken = AlertRule.objects.filter(project=environment.project_id, name=name[:120]).exists()
+    return (f"{environment.name}: {name}" if is_taken else name)[:120]

@@ -96,6 +96,12 @@ STATES = {
     "DOWN": Look("failed", "octagon", "Down"),
     "UNKNOWN": Look("blind", "ring", "Unknown"),
     "PAUSED": Look("blind", "ring", "Paused"),
+    "FIRING": Look("failed", "octagon", "Firing"),
+    "QUIET": Look("healthy", "circle", "Quiet"),
+    "NO_DATA": Look("blind", "ring", "No data"),
+    "BROKEN": Look("unsure", "diamond", "Cannot be judged"),
+    "NEW": Look("plain", "waiting", "Not judged yet"),
+    "RESOLVED": Look("plain", "done", "Resolved"),
 }
 FINDINGS = {
     "FAILED": STATES["FAILED"],
