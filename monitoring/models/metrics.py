@@ -126,15 +126,3 @@ class Series(models.Model):
 
     def __str__(self) -> str:
         return f"{self.metric or self.health_check} {self.aspect}".strip()
-
-
-class Sample(models.Model):
-    """One value at one time. Written and read only by `monitoring/store.py`."""
-
-    pk = models.CompositePrimaryKey("series_id", "at")
-    series = models.ForeignKey(Series, models.CASCADE, related_name="+", db_index=False)
-    at = models.DateTimeField()
-    value = models.FloatField()
-
-    def __str__(self) -> str:
-        return f"{self.value:g} at {self.at:%Y-%m-%d %H:%M:%S}"

@@ -68,6 +68,10 @@ class HourChunk(models.Model):
     count = models.IntegerField()
     body = models.BinaryField()
 
+    class Meta:
+        # hours of days that are over
+        indexes: ClassVar = [models.Index(fields=["hour"], name="hour_chunk_hour")]
+
     def __str__(self) -> str:
         return f"{self.series_id} at hour {self.hour}"
 

@@ -1,5 +1,7 @@
 """PURE: samples summed up in buckets of time."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from monitoring.store.shapes import Floats, Ints, Rollups
@@ -28,3 +30,28 @@ def roll_up(times: Floats, values: Floats, step: float) -> Rollups:
 
 def _counts(begins: Ints, ends: Ints) -> Ints:
     return (ends - begins).astype(np.int64)
+
+
+def joined_rollups(parts: Sequence[Rollups]) -> Rollups:
+    """Return the buckets of all `parts`, one after the other."""
+    if not parts:
+        return EMPTY
+    return Rollups(*(np.concatenate([getattr(part, name) for part in parts]) for name in Rollups.__slots__))
+
+
+def regrouped(of: Rollups, step: float) -> Rollups:
+    """Sum up buckets, in the order of time, in wider ones of `step` seconds."""
+    if not len(of.starts):
+        return of
+    numbers = np.floor(of.starts / step).astype(np.int64)
+    begins = np.flatnonzero(np.diff(numbers, prepend=numbers[0] - 1))
+    ends = np.append(begins[1:], len(numbers))
+    return Rollups(
+        starts=(numbers[begins] * step).astype(np.float64),
+        count=np.add.reduceat(of.count, begins),
+        total=np.add.reduceat(of.total, begins),
+        least=np.minimum.reduceat(of.least, begins),
+        greatest=np.maximum.reduceat(of.greatest, begins),
+        first=of.first[begins],
+        last=of.last[ends - 1],
+    )

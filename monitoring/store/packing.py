@@ -1,8 +1,8 @@
 """PURE: columns of numbers as bytes and back, exactly.
 
-A column of integers is kept as differences from the least of them, or from one to the next, whichever is smaller; one of
-floats as such integers if a power of ten makes it whole, else bit by bit. What is left is split into planes, all lowest
-bytes first: that is what a general compressor packs well.
+A column of integers is kept as differences from the least of them, or from one to the next, whichever is smaller; one
+of floats as such integers if a power of ten makes it whole, else bit by bit. What is left is split into planes, all
+lowest bytes first: that is what a general compressor packs well.
 """
 
 import struct
@@ -55,20 +55,21 @@ def frame(parts: list[bytes], level: int) -> bytes:
 def content(framed: bytes | memoryview) -> bytes | memoryview:
     """Return what `frame` was given. Raises Unreadable."""
     view = memoryview(framed)
-    if len(view) and view[0] == PLAIN:
+    if view and view[0] == PLAIN:
         return view[1:]
-    if len(view) and view[0] == ZSTD:
+    if view and view[0] == ZSTD:
         return memoryview(cramjam.zstd.decompress(view[1:]))
-    raise Unreadable(f"unknown format {view[0] if len(view) else 'of nothing'}")
+    raise Unreadable(f"unknown format {view[0] if view else 'of nothing'}")
 
 
 # --- integers ---------------------------------------------------------------------------------------------------------
 
 
 def pack_ints(column: Ints, *, is_time: bool = False) -> bytes:
-    """Return a column of integers as bytes; differences of times are kept in seconds or milliseconds where they are whole.
+    """Return a column of integers as bytes.
 
-    Differences wrap around at 64 bits, so that every column comes back as it was.
+    Differences of times are kept in seconds or milliseconds where they are whole. All of them wrap around at 64 bits,
+    so that every column comes back as it was.
     """
     words = column.view(np.uint64)
     if not len(words):

@@ -12,6 +12,9 @@ Ints = npt.NDArray[np.int64]
 #: Microseconds since 1970, UTC: how times go in.
 Microseconds = Ints
 
+#: So many neighbouring series lie together while their hour or day is folded.
+SHELF = 64
+
 SECOND_US = 1_000_000
 HOUR_US = 3600 * SECOND_US
 DAY_US = 24 * HOUR_US
@@ -46,6 +49,10 @@ class Rollups:
     greatest: Floats
     first: Floats
     last: Floats
+
+    def pick(self, which: npt.NDArray[np.bool_] | npt.NDArray[np.intp] | slice) -> "Rollups":
+        """Return some of the buckets."""
+        return Rollups(*(getattr(self, name)[which] for name in self.__slots__))
 
 
 class StoreFigures(NamedTuple):

@@ -1,7 +1,7 @@
 """PURE: what samples look like, small enough to keep for years: how many fell into each bucket of a logarithmic scale.
 
-After DDSketch (Masson, Rim, Lee: "DDSketch: a fast and fully-mergeable quantile sketch", VLDB 2019): the bounds of a bucket
-differ by 2 %, so that its middle is within 1 % of every value in it. Sketches add up without loss.
+After DDSketch (Masson, Rim, Lee: "DDSketch: a fast and fully-mergeable quantile sketch", VLDB 2019): the bounds of a
+bucket differ by 2 %, so that its middle is within 1 % of every value in it. Sketches add up without loss.
 """
 
 from collections.abc import Iterable, Sequence
