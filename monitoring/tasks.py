@@ -5,7 +5,7 @@ from typing import Any
 from celery import shared_task
 from django.utils import timezone
 
-from monitoring import poller, services
+from monitoring import poller, services, store
 
 
 @shared_task(queue="flow")
@@ -30,3 +30,15 @@ def judge_periods(**kwargs: Any) -> None:
 def judge_rules(**kwargs: Any) -> None:
     """Judge the alert rules whose time has come."""
     services.judge_rules(now=timezone.now())
+
+
+@shared_task(queue="flow")
+def compact_samples(**kwargs: Any) -> None:
+    """Fold the log of samples into chunks and roll-ups."""
+    store.compact(limit=64)
+
+
+@shared_task(queue="flow")
+def drop_old_samples(**kwargs: Any) -> None:
+    """Forget samples that are older than their project keeps them."""
+    store.drop_expired(now=timezone.now())

@@ -43,6 +43,8 @@ BEATS = {
     "support.tasks.send_notifications": 5,
     "reports.tasks.summarise_deployments": 5,
     "postdeploy.tasks.forget_old_keys": 3600,
+    "monitoring.tasks.compact_samples": 5,
+    "monitoring.tasks.drop_old_samples": 3600,
 }
 
 # What a resource of a lower floor shows of the floors above it; see `postdeploy.lib.facets`.

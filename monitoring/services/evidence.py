@@ -322,6 +322,16 @@ def from_json(inputs: Mapping[str, Any]) -> Evidence:
     )
 
 
+def hold(evidence: Evidence, *, verdict_id: int) -> None:
+    """Have the samples that `evidence` rests on kept for as long as the verdict."""
+    for span, series in (
+        (evidence.metric_span, [metric.series_id for metric in evidence.metrics]),
+        (evidence.check_span, [check.series_id for check in evidence.checks if check.series_id]),
+    ):
+        start, end = (datetime.fromtimestamp(at, UTC) for at in span)
+        store.hold(series, start, end, verdict_id=verdict_id)
+
+
 def _imprint(samples: Series) -> dict[str, Any]:
     digest = hashlib.sha256(samples.times.tobytes() + samples.values.tobytes()).hexdigest()[:32]
     return {"count": len(samples), "digest": digest}

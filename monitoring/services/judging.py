@@ -14,7 +14,7 @@ from monitoring.judge import RULE_VERSION
 from monitoring.judge import facts as judged
 from monitoring.judge.looks import LookPlan, look_plan, look_times
 from monitoring.models import Finding, MonitoringPeriod, PeriodStatus, Result, Verdict
-from monitoring.services.evidence import Evidence, from_json, gather, judge, to_json, window_of
+from monitoring.services.evidence import Evidence, from_json, gather, hold, judge, to_json, window_of
 from monitoring.signals import verdict_reached
 from monitoring.watch import BAD
 from postdeploy.lib.bells import ring
@@ -129,6 +129,7 @@ def _keep(period: MonitoringPeriod, judgement: judged.Judgement, evidence: Evide
         inputs=_finite(to_json(evidence)),
     )
     Finding.objects.bulk_create(_findings(verdict, judgement, evidence))
+    hold(evidence, verdict_id=verdict.pk)
     if is_final and result != period.result:
         period.result, period.decided_at = result, now
     return verdict
