@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from deployments.models import Deployment
+from monitoring import store
 from monitoring.judge.check import judge_check
 from monitoring.judge.deployment import judge_deployment
 from monitoring.judge.facts import (
