@@ -2,10 +2,12 @@
 
 from django.urls import path
 
-from monitoring import api
+from monitoring import api, api_alerts
 
 urlpatterns = [
     path("deployments/<uuid:deployment>/verdict", api.Gate.as_view(), name="api_verdict"),
     path("metrics", api.Metrics.as_view(), name="api_metrics"),
     path("checks", api.Checks.as_view(), name="api_checks"),
+    path("rules", api_alerts.Rules.as_view(), name="api_rules"),
+    path("alerts", api_alerts.Alerts.as_view(), name="api_alerts"),
 ]

@@ -15,7 +15,15 @@ from deployments.services import report_deployment
 from deployments.services.facts import Report
 from monitoring.services import open_periods
 from reports.services import summarise_deployments
-from tests.factories import DeploymentFactory, EnvironmentFactory, HealthCheckFactory, IssueFactory
+from tests.factories import (
+    AlertFactory,
+    AlertRuleFactory,
+    DeploymentFactory,
+    EnvironmentFactory,
+    HealthCheckFactory,
+    IssueFactory,
+    MetricFactory,
+)
 
 LEAST = {"project": "shop", "environment": "production", "version": "1.42.0"}
 
@@ -204,6 +212,40 @@ def list_checks(project):
 @example("list_checks", 404)
 def list_checks_elsewhere(project):
     return Request("/checks", query="project=nothing")
+
+
+@example("list_rules", 200)
+def list_rules(project):
+    AlertRuleFactory(metric=MetricFactory(project=project))
+    return Request("/rules")
+
+
+@example("list_rules", 404)
+def list_rules_elsewhere(project):
+    return Request("/rules", query="project=nothing")
+
+
+@example("make_rule", 201)
+def make_rule(project):
+    MetricFactory(project=project, key="checkout_p95", unit="ms")
+    what = {"metric": "checkout_p95", "aggregate": "mean", "direction": "above", "threshold": 800, "window_seconds": 300}
+    return Request("/rules", {"project": "shop", "name": "Slow checkout", **what, "hold_seconds": 600})
+
+
+@example("make_rule", 404)
+def make_rule_elsewhere(project):
+    return Request("/rules", {**make_rule(project).body, "project": "nothing"})
+
+
+@example("list_alerts", 200)
+def list_alerts(project):
+    AlertFactory(environment=EnvironmentFactory(project=project))
+    return Request("/alerts", query="state=firing")
+
+
+@example("list_alerts", 404)
+def list_alerts_elsewhere(project):
+    return Request("/alerts", query="project=nothing")
 
 
 # --- issues -------------------------------------------------------------------------------------------------

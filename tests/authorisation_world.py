@@ -14,7 +14,7 @@ from support.services import ensure_tiers
 from tests import factories
 
 #: Operations of the API whose project stands in the body.
-NAMES_A_PROJECT_IN_ITS_BODY = {("POST", "api_deployments"), ("POST", "api_metrics"), ("POST", "api_issues")}
+NAMES_A_PROJECT_IN_ITS_BODY = {("POST", "api_deployments"), ("POST", "api_metrics"), ("POST", "api_issues"), ("POST", "api_rules")}
 
 
 class World:
@@ -32,6 +32,10 @@ class World:
             environment=self.environment, version=f"{self.word}-1.1", status="RUNNING", finished_at=None
         )
         self.check = factories.HealthCheckFactory(environment=self.environment, name=f"{self.word}-check")
+        self.metric = factories.MetricFactory(project=self.project, name=f"{self.word}-metric")
+        self.rule = factories.AlertRuleFactory(metric=self.metric, name=f"{self.word}-rule")
+        self.alert = factories.AlertFactory(rule=self.rule, environment=self.environment, subject=self.word)
+        self.objective = factories.ObjectiveFactory(health_check=self.check, name=f"{self.word}-objective")
         self.issue = factories.IssueFactory(
             project=self.project,
             number=self.numbers[word],
@@ -54,10 +58,15 @@ class World:
             finding = factories.FindingFactory(verdict=factories.VerdictFactory(period=period, result="DEGRADED"))
             check = factories.HealthCheckFactory(environment=self.environment)
             factories.OutageFactory(health_check=check)
+            rule = factories.AlertRuleFactory(metric=factories.MetricFactory(project=self.project))
+            factories.SeriesFactory(environment=self.environment, metric=rule.metric)
+            alert = factories.AlertFactory(rule=rule, environment=self.environment)
+            factories.AlertFactory(rule=self.rule, environment=self.environment, key=f"series:x{times}.{number}")
             factories.EnvironmentFactory(project=self.project, name=f"staging {times}.{number}")
             issue = factories.IssueFactory(project=self.project, environment=self.environment, deployment=deployment)
             issue.events.create(kind="COMMENTED", occurred_at=timezone.now(), actor=self.people[Role.OWNER], text="…")
             issue.occurrences.create(source="FINDING", finding=finding, occurred_at=timezone.now())
+            issue.occurrences.create(source="ALERT", alert=alert, occurred_at=timezone.now())
             deployment.system_changes.create(component="search")
             deployment.configuration_changes.create(setting="TTL", value="60")
             factories.LessonFactory(deployment=deployment)
@@ -118,6 +127,9 @@ ARGUMENTS = {
     "environment": lambda world: world.environment.pk,
     "member": lambda world: world.project.memberships.get(user=world.people[Role.VIEWER]).pk,
     "check": lambda world: world.check.pk,
+    "rule": lambda world: world.rule.pk,
+    "alert": lambda world: world.alert.pk,
+    "objective": lambda world: world.objective.pk,
     "token": lambda world: world.token.pk,
     "ending": lambda world: "md",
     "key": lambda world: "x",
@@ -156,6 +168,20 @@ def check(world):
     return {"name": "Search", "method": "GET", "expected_status": "200", **where, **numbers}
 
 
+def rule(world):
+    what = {"kind": "THRESHOLD", "subject": f"metric:{world.metric.pk}", "threshold": "5", "window_seconds": "5 min"}
+    return what | {"severity": "MAJOR", "name": "Slow"}
+
+
+def objective(world):
+    what = {"kind": "CHECK", "health_check": world.check.pk, "environment": world.environment.pk}
+    return what | {"name": "It answers", "target_percent": "99.9", "window_days": "30"}
+
+
+def new_rule(world):
+    return {"project": world.project.slug, "name": "Slow", "metric": world.metric.key, "threshold": 5}
+
+
 def watching(world):
     lengths = {
         "initial_seconds": "1 h",
@@ -177,6 +203,13 @@ BODIES = {
     ("POST", "api_deployment_changes"): lambda world: {"system_changes": [{"component": "search"}]},
     ("POST", "api_metrics"): sample,
     ("POST", "api_issues"): new_issue,
+    ("POST", "api_rules"): new_rule,
+    ("POST", "alert_answer"): lambda world: {"answer": "YES"},
+    ("POST", "rule_add"): rule,
+    ("POST", "rule_edit"): rule,
+    ("POST", "rule_switch"): lambda world: {"act": "mute"},
+    ("POST", "objective_add"): objective,
+    ("POST", "objective_edit"): objective,
     ("POST", "api_issue_comments"): lambda world: {"text": "Looking."},
     ("POST", "api_issue_move"): lambda world: {"status": "resolved", "resolution": "Emptied the cache."},
     ("POST", "issue_add"): lambda world: {"title": "Search is slow", "severity": "MINOR"},

@@ -134,6 +134,24 @@ def state_of(rule: AlertRule, *, firing: int, pending: int) -> str:
     return NO_DATA if rule.silent_count or not rule.series_count else QUIET
 
 
+def rule_states(rules: Sequence[AlertRule]) -> dict[int, str]:
+    """Return the word of each rule, in one query."""
+    counts = Alert.objects.open().filter(rule__in=rules).order_by().values("rule")
+    found = counts.annotate(
+        firing=Count("pk", filter=Q(state=AlertState.FIRING)), pending=Count("pk", filter=Q(state=AlertState.PENDING))
+    )
+    by_rule = {row["rule"]: row for row in found}
+    nothing = {"firing": 0, "pending": 0}
+    return {
+        rule.pk: state_of(
+            rule,
+            firing=by_rule.get(rule.pk, nothing)["firing"],
+            pending=by_rule.get(rule.pk, nothing)["pending"],
+        )
+        for rule in rules
+    }
+
+
 def _counts(rules: Sequence[AlertRule], now: datetime) -> dict[int, dict[str, Any]]:
     fired = Q(fired_at__isnull=False)
     rows = Alert.objects.filter(rule__in=rules).order_by().values("rule")

@@ -2,13 +2,14 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from monitoring.rules import FIRING, PENDING, QUIET, RESOLVED, Condition, Standing, stretches, walk
 from monitoring.rules.machine import Walk
 
 NAN = float("nan")
+unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 numbers = st.floats(-1e6, 1e6)
 #: NaN is "nobody could tell".
 readings = st.lists(st.one_of(numbers, st.just(NAN)), min_size=1, max_size=60)
@@ -77,6 +78,7 @@ def test_after_a_long_silence_the_waiting_starts_again():
     assert [(change.at, change.to, change.since) for change in changes] == [(0, PENDING, 0), (3120, FIRING, 3000)]
 
 
+@unhurried
 @given(conditions(), readings)
 def test_between_the_two_bounds_nothing_ever_changes(condition, values):
     low, high = sorted((condition.threshold, condition.clear_at))
@@ -91,6 +93,7 @@ def test_between_the_two_bounds_nothing_ever_changes(condition, values):
         assert FIRING not in {change.to for change in after.transitions}
 
 
+@unhurried
 @given(conditions(), readings)
 def test_it_fires_only_when_every_value_seen_for_so_long_was_beyond_the_threshold(condition, values):
     moments = moments_of(values)
@@ -106,6 +109,7 @@ def test_it_fires_only_when_every_value_seen_for_so_long_was_beyond_the_threshol
             assert all(condition.breaches(value) for value in seen)
 
 
+@unhurried
 @given(conditions(), readings)
 def test_it_resolves_only_at_a_value_that_is_well(condition, values):
     for change in walk(condition, moments_of(values), values).transitions:
@@ -113,6 +117,7 @@ def test_it_resolves_only_at_a_value_that_is_well(condition, values):
             assert condition.clears(change.value)
 
 
+@unhurried
 @given(conditions(), readings, st.integers(1, 30))
 def test_missing_data_is_never_ok(condition, values, silent):
     before = walk(condition, moments_of(values), values).standing
@@ -121,6 +126,7 @@ def test_missing_data_is_never_ok(condition, values, silent):
     assert after.transitions == ()
 
 
+@unhurried
 @given(conditions(), readings, st.integers(0, 60))
 def test_walking_in_parts_is_walking_at_once(condition, values, place):
     moments = moments_of(values)
@@ -131,6 +137,7 @@ def test_walking_in_parts_is_walking_at_once(condition, values, place):
     assert second.standing == whole.standing
 
 
+@unhurried
 @given(conditions(), readings)
 def test_leaping_over_what_changes_nothing_changes_nothing(condition, values):
     standing, told = Standing(), []
@@ -141,11 +148,13 @@ def test_leaping_over_what_changes_nothing_changes_nothing(condition, values):
     assert walk(condition, moments_of(values), values) == Walk(standing, tuple(told))
 
 
+@unhurried
 @given(conditions(direction="ABOVE"), readings, st.floats(0, 1e6))
 def test_worse_values_fire_whenever_better_ones_do(condition, values, more):
     assert firing(condition, values) <= firing(condition, [value + more for value in values])
 
 
+@unhurried
 @given(conditions(direction="ABOVE"), readings, st.floats(0, 1e6))
 def test_a_higher_threshold_fires_no_more_often(condition, values, more):
     higher = Condition(
@@ -154,6 +163,7 @@ def test_a_higher_threshold_fires_no_more_often(condition, values, more):
     assert firing(higher, values) <= firing(condition, values)
 
 
+@unhurried
 @given(conditions(direction="ABOVE"), readings)
 def test_waiting_longer_fires_no_more_often(condition, values):
     longer = Condition(
@@ -164,6 +174,7 @@ def test_waiting_longer_fires_no_more_often(condition, values):
     assert firing(longer, known) <= firing(condition, known)
 
 
+@unhurried
 @given(conditions(direction="ABOVE"), readings)
 def test_below_is_above_upside_down(condition, values):
     upside_down = Condition(
@@ -176,6 +187,7 @@ def test_below_is_above_upside_down(condition, values):
     assert firing(condition, values) == firing(upside_down, [-value for value in values])
 
 
+@unhurried
 @given(conditions(), readings)
 def test_transitions_alternate_as_the_states_allow(condition, values):
     allowed = {QUIET: {PENDING}, PENDING: {QUIET, FIRING}, FIRING: {RESOLVED}, RESOLVED: {PENDING}}
