@@ -4,8 +4,10 @@ import os
 from typing import Any
 
 from celery import Celery
-from celery.signals import setup_logging, task_postrun, task_prerun
+from celery.signals import before_task_publish, setup_logging, task_postrun, task_prerun
 from django.db import close_old_connections
+
+from postdeploy import queues
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "postdeploy.settings")
 
@@ -24,3 +26,9 @@ def keep_django_logging(**kwargs: Any) -> None:
 def drop_stale_connections(**kwargs: Any) -> None:
     """A worker thread lives across database restarts; a dead connection must not be kept for the next task."""
     close_old_connections()
+
+
+@before_task_publish.connect
+def say_when_sent(headers: dict[str, Any] | None = None, **kwargs: Any) -> None:
+    """Let the operations page say how long the oldest message has been waiting."""
+    queues.stamp(headers)

@@ -63,8 +63,14 @@ def _broker() -> Part:
     return Part("broker", True, "answers")
 
 
+def tick_seconds() -> float | None:
+    """Return how long ago the latest tick was, by the database's clock; None before the first."""
+    since = "extract(epoch FROM greatest(clock_timestamp() - beat_at, interval '0'))"
+    return _seconds_since(f"SELECT {since} FROM postdeploy_heartbeat WHERE name = 'tick'")  # noqa: S608
+
+
 def _tick() -> Part:
-    age = _seconds_since("SELECT extract(epoch FROM now() - beat_at) FROM postdeploy_heartbeat WHERE name = 'tick'")
+    age = tick_seconds()
     if age is None:
         return Part("tick", False, "no tick yet: is a worker running, and beat?")
     detail = f"latest tick {age:.0f} s ago"

@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse
 
 Handler = Callable[[HttpRequest], HttpResponse]
 # Asked every few seconds by machines; what they find is in their answer.
-UNLOGGED = {"/healthz", "/readyz"}
+UNLOGGED = {"/healthz", "/readyz", "/metrics"}
 
 log = structlog.get_logger(__name__)
 

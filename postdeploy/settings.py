@@ -180,6 +180,8 @@ LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "home"
 
 # --- api ------------------------------------------------------------------------------------------------------------
+# Without it only this machine may read /metrics.
+METRICS_TOKEN = os.environ.get("METRICS_TOKEN", "").strip()
 DATA_UPLOAD_MAX_MEMORY_SIZE = env_int("MAX_BODY_BYTES", 1024 * 1024, low=1024)
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["deployments.auth.ApiTokenAuthentication"],

@@ -54,7 +54,10 @@ FACETS = {
 }
 
 # Parts of `/readyz` that only a floor can examine: name -> function returning `postdeploy.health.Part`.
-READINESS = {"polls": "monitoring.selectors.oldest_due_check"}
+READINESS = {
+    "polls": "monitoring.selectors.oldest_due_check",
+    "samples": "monitoring.selectors.folding.samples_waiting",
+}
 
 CONTEXT_PROCESSORS = ("reports.navigation.navigation",)
 

@@ -212,9 +212,9 @@ def refusal(caller, row, route):
         if not caller.scopes:
             return {401}
         return {403} if row.who != "token" and row.who not in caller.scopes else {404}
-    if not caller.is_person or row.who in {"guest", "staff"}:
+    if not caller.is_person or row.who == "guest":
         return {302}
-    return {403} if caller.is_ours or row.who == "administrator" else {404}
+    return {403} if caller.is_ours or row.who in {"administrator", "staff"} else {404}
 
 
 def ask(client, verb, path, body):

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from tests.test_authorisation import routes, rows_of
 
 #: Not pages of ours: what a browser takes for a download, another address, or a program's answer.
-LEFT_OUT = {"summary_export", "favicon", "healthz", "readyz", "api_docs", "home"}
+LEFT_OUT = {"summary_export", "favicon", "healthz", "readyz", "metrics", "api_docs", "home"}
 #: Of the account pages, which are forms of one kind, these stand for all.
 ACCOUNT = {"account_login", "account_change_password", "account_reset_password"}
 #: Lists, in the project that nobody has reported to yet.
@@ -35,7 +35,7 @@ def usual():
             continue
         if name.startswith("account_") and name not in ACCOUNT:
             continue
-        person = {"anyone": "", "guest": "", "administrator": "root"}.get(row.who, "jonas")
+        person = {"anyone": "", "guest": "", "administrator": "root", "staff": "root"}.get(row.who, "jonas")
         yield name, Place(name, person)
 
 

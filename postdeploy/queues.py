@@ -1,0 +1,80 @@
+"""What waits in the broker. Messages are doorbells: a long queue means late work, never lost work."""
+
+import json
+import logging
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+import redis
+from django.conf import settings
+
+from postdeploy import wiring
+
+logger = logging.getLogger(__name__)
+
+#: The header of a message that says when it was sent, in seconds since 1970.
+SENT_AT = "sent_at"
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """One queue: how many messages wait, and since when the oldest of them does (None when that is not known)."""
+
+    name: str
+    length: int
+    oldest_seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Broker:
+    """What the broker says of itself and of its queues."""
+
+    version: str
+    used_bytes: int
+    queues: tuple[Queue, ...]
+
+
+def broker() -> Broker | None:
+    """Ask the broker; None when it does not answer."""
+    try:
+        with redis.Redis.from_url(settings.REDIS_URL, socket_timeout=1, socket_connect_timeout=1) as client:
+            return _ask(client)
+    except (redis.RedisError, OSError) as error:
+        logger.warning("the broker does not answer: %s", error)
+        return None
+
+
+def stamp(headers: dict[str, Any] | None) -> None:
+    """Note in a message's headers when it is sent."""
+    if headers is not None:
+        headers[SENT_AT] = time.time()
+
+
+def _ask(client: redis.Redis) -> Broker:
+    pipe = client.pipeline(transaction=False)
+    pipe.info()
+    for name in wiring.QUEUES:
+        pipe.llen(name)
+        pipe.lindex(name, -1)  # new messages are pushed on the left
+    info, *answers = pipe.execute()
+    queues = tuple(
+        Queue(name, int(answers[2 * place]), _age(answers[2 * place + 1])) for place, name in enumerate(wiring.QUEUES)
+    )
+    return Broker(_version(info), int(info.get("used_memory", 0)), queues)
+
+
+def _version(info: dict[str, Any]) -> str:
+    if "valkey_version" in info:
+        return f"Valkey {info['valkey_version']}"
+    return f"Redis {info.get('redis_version', '')}".strip()
+
+
+def _age(message: bytes | None) -> float | None:
+    """How long ago a message was sent; None without one, or when it does not say."""
+    if message is None:
+        return None
+    with suppress(ValueError, TypeError, KeyError, AttributeError):
+        return max(0.0, time.time() - float(json.loads(message)["headers"][SENT_AT]))
+    return None
