@@ -3,13 +3,14 @@
 from django.urls import path
 
 from monitoring import views
-from monitoring.views import alerts, objectives, rules
+from monitoring.views import alerts, check_form, objectives, rules
 
 urlpatterns = [
     path("checks/", views.checks, name="checks"),
-    path("checks/new/", views.check_add, name="check_add"),
+    path("checks/new/", check_form.check_add, name="check_add"),
+    path("checks/read-lines/", check_form.check_read_lines, name="check_read_lines"),
     path("checks/<int:check>/", views.check, name="check"),
-    path("checks/<int:check>/edit/", views.check_edit, name="check_edit"),
+    path("checks/<int:check>/edit/", check_form.check_edit, name="check_edit"),
     path("checks/<int:check>/pause/", views.check_pause, name="check_pause"),
     path("checks/<int:check>/resume/", views.check_resume, name="check_resume"),
     path("checks/<int:check>/read/", views.check_read, name="check_read"),

@@ -1,6 +1,7 @@
 """Two projects of the same shape, and what each address needs in its path and body, for the authorisation tests."""
 
 import json
+import uuid
 from datetime import timedelta
 from urllib.parse import urlencode
 
@@ -31,7 +32,9 @@ class World:
         self.running = factories.DeploymentFactory(
             environment=self.environment, version=f"{self.word}-1.1", status="RUNNING", finished_at=None
         )
-        self.check = factories.HealthCheckFactory(environment=self.environment, name=f"{self.word}-check")
+        self.check = factories.HealthCheckFactory(
+            environment=self.environment, name=f"{self.word}-check", ping_key=uuid.uuid4()
+        )
         self.metric = factories.MetricFactory(project=self.project, name=f"{self.word}-metric")
         self.rule = factories.AlertRuleFactory(metric=self.metric, name=f"{self.word}-rule")
         self.alert = factories.AlertFactory(rule=self.rule, environment=self.environment, subject=self.word)
@@ -133,11 +136,14 @@ ARGUMENTS = {
     "token": lambda world: world.token.pk,
     "ending": lambda world: "md",
     "key": lambda world: "x",
+    ("ping", "key"): lambda world: world.check.ping_key,
+    ("ping_word", "key"): lambda world: world.check.ping_key,
+    "word": lambda world: "start",
     "uidb36": lambda world: "x",
 }
 
 #: Arguments that name a kind of thing instead of a row.
-WORDS = {"ending", "key", "uidb36"}
+WORDS = {"ending", "key", "uidb36", "word"}
 
 
 def is_row(route, argument):
@@ -164,8 +170,8 @@ def tier_settings(world):
 
 def check(world):
     numbers = {"timeout_ms": 5000, "failure_threshold": 3, "interval_seconds": "60 s"}
-    where = {"environment": world.environment.pk, "url": "https://shop.example.org/healthz"}
-    return {"name": "Search", "method": "GET", "expected_status": "200", **where, **numbers}
+    where = {"environment": world.environment.pk, "target": "https://shop.example.org/healthz"}
+    return {"name": "Search", "method": "GET", "conditions": "status is 200", **where, **numbers}
 
 
 def rule(world):

@@ -117,7 +117,7 @@ def set_up(person, service, sink):
     for name in ("checkout", "search"):
         url, every = f"{service.url}/{name}", "1 s"
         page = person.submit(
-            "/p/shop/checks/new/", name=name.capitalize(), url=url, interval_seconds=every, failure_threshold=2
+            "/p/shop/checks/new/", name=name.capitalize(), target=url, interval_seconds=every, failure_threshold=2
         )
         assert "/checks/new/" not in page.url, page.text
     tiers = person.open("/p/shop/settings/support/").form_with("rules-CRITICAL")

@@ -15,12 +15,12 @@ _UNSUPPORTED = re.compile(r"\(\?(?:<?[=!]|>|\()|\\[1-9]|[+*?}]\+")
 
 @dataclass(frozen=True)
 class Pattern:
-    """A pattern as it was written between its slashes, with its flags."""
+    """A pattern as it was written between its slashes, with its flags. Matches are those of RE2."""
 
     text: str
     flags: str = ""
 
-    def search(self, body: bytes) -> "re2._Match[bytes] | None":
+    def search(self, body: bytes) -> Any:
         """The first match in a body, or ``None``."""
         return compiled(self.text, self.flags).search(body)
 
@@ -36,7 +36,7 @@ def compiled(text: str, flags: str) -> Any:
     options.log_errors = False
     prefix = f"(?{flags})" if flags else ""
     try:
-        return re2.compile((prefix + text).encode(), options)
+        return re2.compile((prefix + text).encode(), options)  # type: ignore[no-untyped-call]
     except re2.error as error:
         raise ConditionRefused(f"The pattern /{text[:80]}/ cannot be read: {_why(text, error)}.") from None
 

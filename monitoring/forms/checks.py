@@ -118,7 +118,7 @@ class CheckForm(forms.Form):
         required=False, max_length=8000, label="Request headers", widget=_area(2),
         help_text="One in a line, such as X-Api-Key: …. Values are stored encrypted and shown as ••••••.",
     )  # fmt: skip
-    user = forms.CharField(required=False, max_length=200, label="User name", widget=forms.TextInput(attrs=_SECRET))
+    user = forms.CharField(required=False, max_length=200, label="User", widget=forms.TextInput(attrs=_SECRET))
     password = forms.CharField(required=False, max_length=500, widget=_secret(), help_text="Basic authentication.")
     token = forms.CharField(required=False, max_length=4000, label="Bearer token", widget=_secret())
     certificate = forms.CharField(
@@ -189,6 +189,12 @@ class CheckForm(forms.Form):
             ("When, and what it means", ("interval_seconds", "failure_threshold", "is_critical", "component", "group")),
         ]
         return [*groups, ("How it signs in", self.shape.signs_in)] if self.shape.signs_in else groups
+
+    @property
+    def has_secrets(self) -> bool:
+        """Whether anything of how it signs in is stored, or was just refused."""
+        names = self.shape.signs_in
+        return any(self.stored.get(name) for name in names) or any(name in self.errors for name in names)
 
     def groups(self) -> list[tuple[str, list[forms.BoundField]]]:
         """Return the fields as the page shows them: under a few titles."""

@@ -15,6 +15,7 @@ from monitoring.probes.http import HttpCheck, probe_many, reading_of, request_of
 from monitoring.probes.kinds import Check, compile_check, refusals, run
 from monitoring.probes.readings import NOBODY_LOOKED, FailureKind, Reading
 from monitoring.probes.reconciliation import ReconciliationCheck, Side
+from monitoring.probes.telling import StepTold, explain_steps
 from monitoring.probes.trial import Result, Trial, try_check
 
 __all__ = [
@@ -32,8 +33,10 @@ __all__ = [
     "ReconciliationCheck",
     "Result",
     "Side",
+    "StepTold",
     "Trial",
     "compile_check",
+    "explain_steps",
     "probe_many",
     "reading_of",
     "refusals",

@@ -12,7 +12,7 @@ from monitoring.probes.definitions import Definition
 from monitoring.probes.faults import Faults
 from monitoring.probes.readings import FailureKind, Seen, milliseconds
 from postdeploy.lib.addresses import Network
-from postdeploy.lib.http import MAX_BODY, Phase, Timings
+from postdeploy.lib.http import MAX_BODY, Failure, Phase, Timings
 from postdeploy.lib.sockets import Deadline, SocketFailed, open_socket, receive
 
 MAX_SENT = 1000
@@ -82,7 +82,7 @@ class TcpCheck:
         return Timings(connected.dns_ms, connected.connect_ms, 0, first_byte_ms, deadline.spent_ms())
 
 
-_RESET = FailureKind.RESET
+_RESET = Failure.RESET
 
 
 def compile_tcp(row: Definition, faults: Faults) -> TcpCheck | None:

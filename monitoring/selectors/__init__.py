@@ -14,6 +14,7 @@ from monitoring.selectors.checks import (
     state_of,
 )
 from monitoring.selectors.coverage import NotWatched, not_watched, not_watched_in, push_line, report_line
+from monitoring.selectors.facts import facts_of
 from monitoring.selectors.lines import lines_of, read_lines, unit_of
 from monitoring.selectors.readiness import POLL_LATE_SECONDS, oldest_due_check
 from monitoring.selectors.watch import (
@@ -42,6 +43,7 @@ __all__ = [
     "check_story",
     "checks_for_api",
     "checks_page",
+    "facts_of",
     "findings_of",
     "findings_of_verdict",
     "lines_of",

@@ -14,6 +14,7 @@ from monitoring.services.evidence import InputsChanged
 from monitoring.services.judging import judge_again, judge_periods
 from monitoring.services.metrics import Ingested, TooManySeries, ingest
 from monitoring.services.periods import open_periods, quicken_checks
+from monitoring.services.pings import TooManyPings, record_ping
 from monitoring.services.policies import ensure_policy, save_policy
 from monitoring.services.rules import (
     answer_alert,
@@ -35,6 +36,7 @@ __all__ = [
     "Ingested",
     "InputsChanged",
     "TooManySeries",
+    "TooManyPings",
     "answer_alert",
     "check_refusals",
     "complete_rule",
@@ -53,6 +55,7 @@ __all__ = [
     "pause_rule",
     "quicken_checks",
     "read_soon",
+    "record_ping",
     "refuse_senseless",
     "resume_check",
     "resume_rule",

@@ -26,7 +26,7 @@ from django.utils.html import format_html, format_html_join, json_script
 from django.utils.safestring import SafeString
 
 from postdeploy.lib import words
-from postdeploy.templatetags import _charts, _looks, _pictures
+from postdeploy.templatetags import _charts, _looks, _phases, _pictures
 
 register = template.Library()
 
@@ -223,6 +223,12 @@ def bar(share: float, *, tone: str = "watch", label: str = "", needle: bool = Tr
 def spark(points: Any, band: Any = None, marks: Any = (), label: str = "") -> SafeString:
     """Show a small line over its expected band; see `_pictures.spark_svg` for the shapes."""
     return _pictures.spark_svg([_finite(point) for point in points], _finite(band), marks or (), label)
+
+
+@register.simple_tag
+def phases(timings: Any) -> SafeString:
+    """Show where the time of one reading went; see `_phases.phases_bar`."""
+    return _phases.phases_bar(timings)
 
 
 @register.simple_tag

@@ -338,9 +338,9 @@ def values(environment, **changes):
     return {
         "name": "Front page",
         "environment": environment.pk,
-        "url": "https://shop.example/healthz",
+        "target": "https://shop.example/healthz",
         "method": "GET",
-        "expected_status": "200-299",
+        "conditions": "status in 200-299",
         "timeout_ms": "5000",
         "interval_seconds": "60 s",
         "failure_threshold": "3",
@@ -366,10 +366,10 @@ def test_the_form_comes_with_the_chosen_environment(person, environment):
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        ({"url": "http://127.0.0.1/"}, "with the setting PROBE_NETWORKS."),
-        ({"url": "shop.example"}, "http"),
-        ({"expected_status": "2oo"}, "is not a status code"),
-        ({"json_value": "up"}, "Say where in the JSON body the value is"),
+        ({"target": "http://127.0.0.1/"}, "with the setting PROBE_NETWORKS."),
+        ({"target": "shop.example"}, "http"),
+        ({"conditions": "status in 2oo"}, "is not a status code"),
+        ({"conditions": "json == up"}, "Line 1: Say where in the JSON body the value is"),
         ({"interval_seconds": "soon"}, "Write a duration with its unit"),
         ({"headers": "no colon here"}, "write Name: value, one in a line"),
         ({"headers": "Authorization: ••••••"}, "nothing is stored under this name"),
@@ -411,14 +411,14 @@ def test_a_check_is_edited_and_a_masked_header_keeps_its_value(person, environme
 
 def test_trying_shows_what_came_back_and_stores_nothing(person, environment, target):
     target.set(status=503, json={"status": "down"})
-    tried = values(environment, url=target.url + "/", json_path="status", json_value="up", **{"try": "1"})
+    tried = values(environment, target=target.url + "/", conditions='json status == "up"', **{"try": "1"})
     response = person.post(url(environment, "checks/new/"), tried)
     page = text_of(response)
     assert response.status_code == 200
     assert "It would have failed" in page
     assert "HTTP 503, expected 200–299" in page
-    assert "Status HTTP 503, expected 200–299" in page
-    assert "Value in the JSON body status is &quot;down&quot;, expected up" in page
+    assert "Status is 200–299 HTTP 503, expected 200–299" in page
+    assert "Json status is &quot;up&quot; status is &quot;down&quot;, expected &quot;up&quot;" in page
     assert "Total" in page
     assert 'value="Front page"' in response.content.decode()
     assert not HealthCheck.objects.exists()
@@ -426,7 +426,7 @@ def test_trying_shows_what_came_back_and_stores_nothing(person, environment, tar
 
 def test_trying_something_that_does_not_answer_says_why(person, environment, target):
     target.close()
-    page = text_of(person.post(url(environment, "checks/new/"), values(environment, url=target.url, **{"try": "1"})))
+    page = text_of(person.post(url(environment, "checks/new/"), values(environment, target=target.url, **{"try": "1"})))
     assert "No answer the connection was refused" in page
 
 
