@@ -38,8 +38,12 @@ def record_tick() -> None:
 
 def parts() -> list[Part]:
     """Examine every part; one that cannot be examined is not ready."""
-    floors = {name: cast(Callable[[], Part], import_string(path)) for name, path in wiring.READINESS.items()}
-    return [_examine(name, examine) for name, examine in (GROUND | floors).items()]
+    return [part(name) for name in (*GROUND, *wiring.READINESS)]
+
+
+def part(name: str) -> Part:
+    """Examine one part, of the ground or of a floor."""
+    return _examine(name, GROUND.get(name) or cast(Callable[[], Part], import_string(wiring.READINESS[name])))
 
 
 def _examine(name: str, examine: Callable[[], Part]) -> Part:

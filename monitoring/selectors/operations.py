@@ -163,7 +163,7 @@ def _polling() -> Polling:
     rows = Prober.objects.annotate(silence=_since("seen_at")).order_by("name", "key")
     return Polling(
         checks=HealthCheck.objects.active().count(),
-        lag_seconds=oldest_due_check().value or 0.0,
+        lag_seconds=health.part("polls").value or 0.0,
         workers=tuple(Worker(row, max(0.0, row.silence.total_seconds())) for row in rows),
     )
 
