@@ -11,7 +11,6 @@ from django.db.models.functions import Now
 
 from monitoring import store
 from monitoring.models import HealthCheck, Prober, ProberOutage, Refusal, RefusalReason, Source
-from monitoring.selectors.readiness import oldest_due_check
 from postdeploy import health, queues
 
 #: A prober that has not spoken for so long is gone; it says something every second or two.
