@@ -228,7 +228,13 @@ def list_rules_elsewhere(project):
 @example("make_rule", 201)
 def make_rule(project):
     MetricFactory(project=project, key="checkout_p95", unit="ms")
-    what = {"metric": "checkout_p95", "aggregate": "mean", "direction": "above", "threshold": 800, "window_seconds": 300}
+    what = {
+        "metric": "checkout_p95",
+        "aggregate": "mean",
+        "direction": "above",
+        "threshold": 800,
+        "window_seconds": 300,
+    }
     return Request("/rules", {"project": "shop", "name": "Slow checkout", **what, "hold_seconds": 600})
 
 

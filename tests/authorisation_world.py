@@ -15,7 +15,12 @@ from support.services import ensure_tiers
 from tests import factories
 
 #: Operations of the API whose project stands in the body.
-NAMES_A_PROJECT_IN_ITS_BODY = {("POST", "api_deployments"), ("POST", "api_metrics"), ("POST", "api_issues"), ("POST", "api_rules")}
+NAMES_A_PROJECT_IN_ITS_BODY = {
+    ("POST", "api_deployments"),
+    ("POST", "api_metrics"),
+    ("POST", "api_issues"),
+    ("POST", "api_rules"),
+}
 
 
 class World:
@@ -135,6 +140,8 @@ ARGUMENTS = {
     "objective": lambda world: world.objective.pk,
     "token": lambda world: world.token.pk,
     "ending": lambda world: "md",
+    "grouping": lambda world: "job/nightly",
+    ("api_push_environment", "environment"): lambda world: "production",
     "key": lambda world: "x",
     ("ping", "key"): lambda world: world.check.ping_key,
     ("ping_word", "key"): lambda world: world.check.ping_key,
@@ -143,7 +150,7 @@ ARGUMENTS = {
 }
 
 #: Arguments that name a kind of thing instead of a row.
-WORDS = {"ending", "key", "uidb36", "word"}
+WORDS = {"ending", "grouping", "key", "uidb36", "word"}
 
 
 def is_row(route, argument):
@@ -242,8 +249,16 @@ BODIES = {
 }
 
 
+#: Bodies that are no JSON, as the standards want them.
+TEXT = {"data": "# EOF\n", "content_type": "text/plain"}
+SNAPPY = {"data": b"\x00", "content_type": "application/x-protobuf", "HTTP_CONTENT_ENCODING": "snappy"}
+RAW = {"api_push": TEXT, "api_push_environment": TEXT, "api_remote_write": SNAPPY}
+
+
 def body(world, verb, route, *, is_api):
     """Return the keyword arguments of a request that those who may would send."""
+    if route in RAW and verb != "GET":
+        return RAW[route]
     make = BODIES.get((verb, route))
     values = make(world) if make else {}
     if verb == "GET":
