@@ -6,7 +6,8 @@ from monitoring import views
 from monitoring.views import alerts, check_form, objectives, rules
 
 urlpatterns = [
-    path("checks/", views.checks, name="checks"),
+    path("checks/", views.all_checks, name="checks"),
+    path("checks/bulk/", views.checks_bulk, name="checks_bulk"),
     path("checks/new/", check_form.check_add, name="check_add"),
     path("checks/read-lines/", check_form.check_read_lines, name="check_read_lines"),
     path("checks/<int:check>/", views.check, name="check"),

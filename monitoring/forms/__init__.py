@@ -1,7 +1,8 @@
 """What the pages of this floor take in; each refusal names the field and the fix."""
 
-from monitoring.forms.checks import MAX_HEADERS, CheckForm
-from monitoring.forms.filters import ChecksForm, RangeForm
+from monitoring.forms.bulk import BulkForm
+from monitoring.forms.checks import CheckForm
+from monitoring.forms.filters import ChecksForm, SpanForm
 from monitoring.forms.watching import PolicyForm
 
-__all__ = ["MAX_HEADERS", "CheckForm", "ChecksForm", "PolicyForm", "RangeForm"]
+__all__ = ["BulkForm", "CheckForm", "ChecksForm", "PolicyForm", "SpanForm"]

@@ -1,22 +1,22 @@
 """Reads across checks, metrics, periods and verdicts; all of them answer plain data in a fixed number of queries."""
 
+from monitoring.selectors.check_story import CheckStory, check_story
 from monitoring.selectors.checks import (
-    RANGES,
     STATES,
     CheckGroup,
     CheckRow,
     ChecksPage,
-    CheckStory,
     check_rows,
-    check_story,
     checks_for_api,
     checks_page,
+    matches,
     state_of,
 )
 from monitoring.selectors.coverage import NotWatched, not_watched, not_watched_in, push_line, report_line
 from monitoring.selectors.facts import facts_of
 from monitoring.selectors.lines import lines_of, read_lines, unit_of
 from monitoring.selectors.readiness import POLL_LATE_SECONDS, oldest_due_check
+from monitoring.selectors.spans import RANGES, Span, span_of
 from monitoring.selectors.watch import (
     PlannedWatch,
     findings_of,
@@ -38,6 +38,7 @@ __all__ = [
     "NotWatched",
     "Period",
     "PlannedWatch",
+    "Span",
     "WatchState",
     "check_rows",
     "check_story",
@@ -47,6 +48,7 @@ __all__ = [
     "findings_of",
     "findings_of_verdict",
     "lines_of",
+    "matches",
     "not_watched",
     "not_watched_in",
     "oldest_due_check",
@@ -55,6 +57,7 @@ __all__ = [
     "push_line",
     "read_lines",
     "report_line",
+    "span_of",
     "state_of",
     "unit_of",
     "watch_states",

@@ -1,6 +1,7 @@
 """Changes of this floor: periods, verdicts, checks, metrics."""
 
 from monitoring.services.alerting import judge_rules
+from monitoring.services.bulk import BulkResult, change_checks, pause_checks, resume_checks
 from monitoring.services.checks import (
     check_refusals,
     delete_check,
@@ -33,11 +34,13 @@ from monitoring.services.rules import (
 )
 
 __all__ = [
+    "BulkResult",
     "Ingested",
     "InputsChanged",
-    "TooManySeries",
     "TooManyPings",
+    "TooManySeries",
     "answer_alert",
+    "change_checks",
     "check_refusals",
     "complete_rule",
     "delete_check",
@@ -52,12 +55,14 @@ __all__ = [
     "mute_rule",
     "open_periods",
     "pause_check",
+    "pause_checks",
     "pause_rule",
     "quicken_checks",
     "read_soon",
     "record_ping",
     "refuse_senseless",
     "resume_check",
+    "resume_checks",
     "resume_rule",
     "save_check",
     "save_objective",

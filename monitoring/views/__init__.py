@@ -1,25 +1,22 @@
 """Pages of this floor, one module a subject."""
 
+from monitoring.views.check_list import all_checks, checks_bulk
+from monitoring.views.check_page import check
 from monitoring.views.checks import (
-    check,
-    check_add,
     check_delete,
-    check_edit,
     check_pause,
     check_read,
     check_resume,
-    checks,
 )
 from monitoring.views.watching import settings_watching
 
 __all__ = [
+    "all_checks",
     "check",
-    "check_add",
     "check_delete",
-    "check_edit",
     "check_pause",
     "check_read",
     "check_resume",
-    "checks",
+    "checks_bulk",
     "settings_watching",
 ]

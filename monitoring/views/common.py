@@ -1,5 +1,6 @@
 """What the views of this floor share: rights and rows a person may see."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from django.db.models import QuerySet
@@ -8,6 +9,7 @@ from django.http import Http404, HttpRequest
 from deployments.models import Environment, Project, Role
 from deployments.selectors import project_for, role_in
 from monitoring.models import HealthCheck
+from monitoring.selectors import Span
 
 
 def rights(request: HttpRequest, project: Project) -> dict[str, Any]:
@@ -31,3 +33,35 @@ def found_check(
     if row is None:
         raise Http404("No such check.")
     return found, row
+
+
+#: A chart's width in pixels until the browser has said it, and what is believed of it.
+WIDTH, LEAST_WIDTH, MOST_WIDTH = 800, 200, 2400
+
+
+def chart_columns(request: HttpRequest) -> int:
+    """Return how many pixel columns a chart has: `width` in the address, else the cookie that charts.js sets."""
+    told = request.GET.get("width") or request.COOKIES.get("chart", "")
+    return min(max(int(told), LEAST_WIDTH), MOST_WIDTH) if told.isdecimal() and len(told) < 6 else WIDTH
+
+
+def with_query(request: HttpRequest, **changes: str | None) -> str:
+    """Return this page's query with some values changed; None or "" takes one away."""
+    query = request.GET.copy()
+    for name, value in changes.items():
+        query.pop(name, None)
+        if value:
+            query[name] = value
+    return f"?{query.urlencode()}"
+
+
+def span_links(request: HttpRequest, span: Span, ranges: Iterable[str]) -> dict[str, Any]:
+    """Return what `monitoring/_span.html` shows: a link for each range, and the way out of a zoom."""
+    out = {"from": None, "to": None, "width": None}
+    return {
+        "span": span,
+        "ranges": [
+            (word, with_query(request, **out, over=word), word == span.word and not span.is_zoomed) for word in ranges
+        ],
+        "unzoomed": with_query(request, **out) if span.is_zoomed else "",
+    }

@@ -117,7 +117,7 @@
   }
 
   document.addEventListener('keydown', pressKey);
-  window.pd = { $, $$, now, duration };
+  window.pd = { $, $$, now, duration, keysAreOn };
   tellTimeZone();
   markTheme();
   wireKeysSwitch();

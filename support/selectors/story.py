@@ -12,7 +12,7 @@ from issues.models import Issue, IssueEvent, IssueEventKind, IssueStatus, Occurr
 from issues.selectors import Proof, checks_of, proof_of
 from issues.services.sightings import distance
 from monitoring.models import HealthCheck
-from monitoring.selectors.checks import CheckStory, check_story
+from monitoring.selectors import CheckStory, check_story
 from postdeploy.lib import words
 from support.models import Assignment, AssignmentReason, Notification, SupportTier
 from support.selectors.clocks import Clock, clocks

@@ -215,8 +215,7 @@ def test_a_checks_page_tells_its_story(person, environment):
         state="DOWN",
         state_since=timezone.now() - timedelta(minutes=5),
         latest_detail="HTTP 503, expected 200–299",
-        json_path="status",
-        json_value="up",
+        conditions="status in 200-299\njson status == \"up\"",
     )
     read(check, [80.0] * 30 + [None])
     deployment = DeploymentFactory(
@@ -243,12 +242,12 @@ def test_a_checks_page_tells_its_story(person, environment):
 def test_a_new_check_shows_empty_places_and_no_error(person, environment):
     check = HealthCheckFactory(environment=environment)
     page = text_of(person.get(url(environment, f"checks/{check.pk}/")))
-    assert "No answer in the last 3h." in page
+    assert "No answer in the last 3 h." in page
     assert "No reading has failed." in page
 
 
 def test_the_chart_has_gaps_marks_and_the_limit(environment):
-    check = HealthCheckFactory(environment=environment, max_response_ms=500)
+    check = HealthCheckFactory(environment=environment, conditions="time < 500 ms")
     now = timezone.now()
     read(check, [80.0] * 20, until=now - timedelta(minutes=30))
     timed = SeriesFactory._meta.model.objects.get(health_check=check, aspect="response_time").pk
@@ -257,7 +256,7 @@ def test_the_chart_has_gaps_marks_and_the_limit(environment):
     story = check_story(again(check), now=now)
     assert story.chart["values"].count(None) == 1
     assert [mark["label"] for mark in story.chart["marks"]] == ["v8"]
-    assert story.chart["limit"] == {"value": 500.0, "label": "limit 500 ms"}
+    assert story.chart["limit"] == {"value": 500.0, "label": "limit 500\u00a0ms"}
     assert [(part.label, part.count, part.median) for part in story.stretches] == [
         ("before v8", 20, 80.0),
         ("since v8", 20, 90.0),

@@ -1,0 +1,53 @@
+"""What is done to several checks at once."""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.http import QueryDict
+
+from deployments.models import Role
+from monitoring.models import HealthCheck
+from monitoring.services import BulkResult, change_checks, pause_checks, resume_checks
+from postdeploy.forms import DurationField
+
+#: More at once is somebody's mistake.
+MOST = 2000
+
+
+class BulkForm(forms.Form):
+    """Which checks, and which one thing."""
+
+    do = forms.ChoiceField(choices=[(name, name) for name in ("pause", "resume", "interval", "group")])
+    interval = DurationField(label="Read every", least=1, most=86_400, required=False)
+    group = forms.CharField(label="Group", max_length=100, required=False)
+
+    def chosen(self) -> list[int]:
+        """Return the ids of the ticked checks; what is no number, or gone by now, is nobody's wish any more."""
+        ticked = self.data.getlist("check") if isinstance(self.data, QueryDict) else []
+        return [int(pk) for pk in ticked[:MOST] if pk.isdecimal() and len(pk) < 19]
+
+    def clean(self) -> dict[str, object]:
+        """Name what is missing for the thing that was chosen."""
+        values = super().clean() or {}
+        if values.get("do") == "interval" and values.get("interval") is None and "interval" not in self.errors:
+            self.add_error("interval", ValidationError("Enter how often the checks are read, such as 30 s."))
+        return values
+
+    def needs(self) -> Role:
+        """Return the role that may do it."""
+        return Role.RESPONDER if self.cleaned_data["do"] in ("pause", "resume") else Role.MAINTAINER
+
+    def act(self, checks: Iterable[HealthCheck], *, now: datetime) -> BulkResult:
+        """Do it, check by check."""
+        values = self.cleaned_data
+        match values["do"]:
+            case "pause":
+                return pause_checks(checks=checks, now=now)
+            case "resume":
+                return resume_checks(checks=checks, now=now)
+            case "interval":
+                return change_checks(checks=checks, now=now, interval_seconds=values["interval"])
+            case _:
+                return change_checks(checks=checks, now=now, group=values["group"].strip())
