@@ -1,8 +1,7 @@
-"""The REST API of this floor: the gate, samples of metrics, and the list of checks."""
+"""The REST API of this floor: the gate and the list of checks; samples and alerts have modules of their own."""
 
 import math
 import uuid
-from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -12,10 +11,7 @@ from rest_framework.response import Response
 
 from deployments.models import Deployment
 from deployments.selectors import project_of, token_of
-from deployments.services import ensure_environment
-from monitoring import services
 from monitoring.facets import STATES, WatchOutput, verdict_facts, watch_facts
-from monitoring.formats import samples as formats
 from monitoring.models import CheckState, Finding, FindingResult, HealthCheck
 from monitoring.selectors import checks_for_api, findings_of_verdict, planned_watches, watch_states
 from monitoring.watch import UNTIL, WatchState
@@ -38,7 +34,7 @@ from postdeploy.openapi import operation
 
 #: A pipeline that waits asks again after so many seconds at the most: an outage decides between two looks.
 LONGEST_WAIT = 10
-READ, WRITE = "deployments:read", "metrics:write"
+READ = "deployments:read"
 
 
 # --- the gate ---------------------------------------------------------------------------------------------------------
@@ -138,123 +134,6 @@ def _retry(state: WatchState, now: datetime) -> dict[str, str]:
         return {}
     wait = (state.next_look_at - now).total_seconds() if state.next_look_at else LONGEST_WAIT / 2
     return {"Retry-After": str(min(max(math.ceil(wait), 1), LONGEST_WAIT))}
-
-
-# --- metrics ----------------------------------------------------------------------------------------------------------
-
-
-class SampleInput(StrictSerializer):
-    """One sample."""
-
-    metric = Line(max_length=formats.MAX_KEY, help_text="Its key; one that was never named is made.")
-    value = serializers.FloatField()
-    at = Moment(required=False, help_text="Now, if left out.")
-    labels = serializers.DictField(child=Line(max_length=formats.MAX_LABEL), required=False)
-    unit = Line(required=False, max_length=formats.MAX_UNIT, help_text="Counts when the metric is made.")
-
-
-class Rows(serializers.ListField):
-    """Samples in rows: described by `SampleInput`, read by `formats.samples`, which is fifty times faster."""
-
-    child = SampleInput()
-
-    def to_internal_value(self, data: Any) -> list[Any]:
-        """Return the rows as they were sent."""
-        return _list_of(self, data)
-
-
-class Column(serializers.ListField):
-    """One column of samples, read by `formats.samples`."""
-
-    def to_internal_value(self, data: Any) -> list[Any]:
-        """Return the column as it was sent."""
-        return _list_of(self, data)
-
-
-def _list_of(field: serializers.ListField, data: Any) -> list[Any]:
-    if not isinstance(data, list):
-        field.fail("not_a_list", input_type=type(data).__name__)
-    if len(data) > formats.MAX_SAMPLES:
-        sentence = f"Has {len(data):,} samples; send at most {formats.MAX_SAMPLES:,} at once."
-        raise serializers.ValidationError(sentence, code="max_length")
-    return data
-
-
-class MetricsInput(StrictSerializer):
-    """Samples of one environment, in rows (`samples`) or in columns (`metric`, `value`, `at`)."""
-
-    project = Line(max_length=60)
-    environment = Line(max_length=100, help_text="One that was never named is created.")
-    samples = Rows(required=False, max_length=formats.MAX_SAMPLES)
-    metric = Column(required=False, child=Line(max_length=formats.MAX_KEY), max_length=formats.MAX_SAMPLES)
-    value = Column(required=False, child=serializers.FloatField(), max_length=formats.MAX_SAMPLES)
-    at = Column(required=False, child=Moment(), max_length=formats.MAX_SAMPLES)
-
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        """Read the samples into `points`."""
-        columns = {name: attrs[name] for name in formats.COLUMNS if name in attrs}
-        if ("samples" in attrs) == bool(columns):
-            raise serializers.ValidationError(
-                "Give samples, or the columns metric, value and at; not both.", code="required"
-            )
-        if columns and not {"metric", "value"} <= columns.keys():
-            raise serializers.ValidationError("The columns metric and value are needed.", code="required")
-        now = self.context["now"]
-        try:
-            points = formats.points_of_columns(columns, now=now) if columns else self._points(attrs, now)
-        except formats.Refused as refused:
-            raise serializers.ValidationError(_nested(refused)) from None
-        return {**attrs, "points": points}
-
-    def _points(self, attrs: Mapping[str, Any], now: datetime) -> list[formats.Point]:
-        return formats.points_of_rows(attrs["samples"], now=now)
-
-
-def _nested(refused: formats.Refused) -> dict[str, Any]:
-    """The faults as DRF nests them: field, then place, then field."""
-    errors: dict[str, Any] = {}
-    for fault in refused.faults:
-        inner = errors
-        for part in fault.path[:-1]:
-            inner = inner.setdefault(str(part), {})
-        inner.setdefault(str(fault.path[-1]), []).append(serializers.ErrorDetail(fault.sentence, code="invalid"))
-    return errors
-
-
-class MetricsOutput(serializers.Serializer[Any]):
-    """What became of the samples."""
-
-    accepted = serializers.IntegerField(help_text="Samples that are stored now.")
-    known = serializers.IntegerField(help_text="Samples of a series and time that had been stored before.")
-
-
-class Metrics(Endpoint):
-    """Samples of metrics."""
-
-    scopes = {"POST": WRITE}
-    max_body_bytes = 4 * 1024 * 1024
-
-    @operation(
-        "send_metrics",
-        summary="Send samples of metrics",
-        request=MetricsInput,
-        responses={202: MetricsOutput},
-        errors=[404],
-        description=(
-            "All or nothing: a sample that cannot be accepted refuses the request and is named. Sending the same again "
-            "changes nothing. A metric that was never named is made, with a guess at what it is by its name and unit."
-        ),
-    )
-    def post(self, request: ApiRequest) -> Response:
-        """Store the samples."""
-        values = self.body(MetricsInput, now=request.now)
-        project = project_of(request, values["project"])
-        environment = ensure_environment(project=project, name=values["environment"], now=request.now)
-        try:
-            taken = services.ingest(environment=environment, points=values["points"], now=request.now)
-        except services.TooManySeries as error:
-            raise Refused(409, str(error), code="too_many_series") from None
-        return Response({"accepted": taken.accepted, "known": taken.known}, status=202)
 
 
 # --- checks -----------------------------------------------------------------------------------------------------------

@@ -108,6 +108,13 @@ def claim_key(
     raise Replay(_replayed(KeptAnswer.objects.get(**scope), fingerprint))
 
 
+def refuse_reuse(*, owner: str, method: HTTPMethod, path: str, key: str, body: bytes) -> None:
+    """Refused (422) when a request that is wrong anyway carries a key that was used with another body."""
+    scope: dict[str, Any] = {"owner": owner, "method": str(method), "path": path[:400], "key": key}
+    if kept := KeptAnswer.objects.filter(**scope).first():
+        _replayed(kept, hashlib.sha256(body).hexdigest())
+
+
 def forget_old_keys() -> None:
     """Drop answers older than the promised time."""
     KeptAnswer.objects.filter(created_at__lt=Now() - KEPT_FOR).delete()

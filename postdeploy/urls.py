@@ -14,6 +14,7 @@ urlpatterns = [
     path("api/v1/", include("postdeploy.api_urls")),
     path("api/v1/", include("deployments.api_urls")),
     path("api/v1/", include("monitoring.api_urls")),
+    path("api/v1/", include("monitoring.ingest.urls")),
     path("api/v1/", include("issues.api_urls")),
     path("api/v1/", include("reports.api_urls")),
     path("", include("monitoring.root_urls")),

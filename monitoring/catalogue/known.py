@@ -23,6 +23,11 @@ class Alias:
     only: tuple[tuple[str, str], ...] = ()
     unless: tuple[tuple[str, str], ...] = ()
 
+    @property
+    def is_choosy(self) -> bool:
+        """True when only some of the series of its name are meant."""
+        return bool(self.only or self.unless)
+
     def fits(self, labels: Mapping[str, str]) -> bool:
         """Tell whether a series with these labels is what the metric means."""
         return all(labels.get(key) == value for key, value in self.only) and not any(

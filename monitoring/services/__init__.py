@@ -13,7 +13,7 @@ from monitoring.services.checks import (
 )
 from monitoring.services.evidence import InputsChanged
 from monitoring.services.judging import judge_again, judge_periods
-from monitoring.services.metrics import Ingested, TooManySeries, ingest
+from monitoring.services.metrics import NamesRefused, Sender, Taken, Untimely, ingest
 from monitoring.services.periods import open_periods, quicken_checks
 from monitoring.services.pings import TooManyPings, record_ping
 from monitoring.services.policies import ensure_policy, save_policy
@@ -32,13 +32,24 @@ from monitoring.services.rules import (
     unmute_rule,
     validate_rule,
 )
+from monitoring.services.sources import (
+    ensure_source,
+    forget_refusals,
+    note_refusals,
+    save_metric,
+    sender_of,
+    set_environment,
+    set_max_series,
+)
 
 __all__ = [
     "BulkResult",
-    "Ingested",
     "InputsChanged",
+    "NamesRefused",
+    "Sender",
+    "Taken",
     "TooManyPings",
-    "TooManySeries",
+    "Untimely",
     "answer_alert",
     "change_checks",
     "check_refusals",
@@ -47,12 +58,15 @@ __all__ = [
     "delete_objective",
     "delete_rule",
     "ensure_policy",
+    "ensure_source",
+    "forget_refusals",
     "guard_objective",
     "ingest",
     "judge_again",
     "judge_periods",
     "judge_rules",
     "mute_rule",
+    "note_refusals",
     "open_periods",
     "pause_check",
     "pause_checks",
@@ -65,9 +79,13 @@ __all__ = [
     "resume_checks",
     "resume_rule",
     "save_check",
+    "save_metric",
     "save_objective",
     "save_policy",
     "save_rule",
+    "sender_of",
+    "set_environment",
+    "set_max_series",
     "unmute_rule",
     "validate",
     "validate_rule",

@@ -1,120 +1,140 @@
-"""Taking in samples of metrics; what is not known yet is made, with a sensible guess at what it is."""
+"""Taking in samples of metrics: one row of the store's log for each batch, committed before the sender is answered."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+import numpy as np
+import numpy.typing as npt
 from django.db import transaction
 
-from deployments.models import Environment, Project
 from monitoring import store
-from monitoring.catalogue import guess
-from monitoring.formats.samples import Point
-from monitoring.models import Metric, Series
+from monitoring.formats.batch import Batch, Facts, LeftOut, shown
+from monitoring.services.learning import NamesRefused
+from monitoring.services.series import resolve
 
-#: Labels multiply; beyond this a label is most likely an id.
-MAX_SERIES_OF_PROJECT = 2000
+#: Clocks differ; a sample further ahead is a mistake.
+AHEAD = timedelta(minutes=10)
+#: Older samples fall out of the longest roll-up at once.
+OLDEST = timedelta(days=2 * 366)
+TOO_OLD = f"Is older than {OLDEST.days} days, which is as long as anything is kept."
 
-SeriesKey = tuple[str, str]
 
+class Untimely(Exception):
+    """A sample lies too far ahead or too far back; `place` is the first such one in the batch."""
 
-class TooManySeries(Exception):
-    """The samples would make more series than a project may have; the text is a sentence."""
+    def __init__(self, left_out: LeftOut, place: int) -> None:
+        super().__init__(left_out.sentence)
+        self.left_out, self.place = left_out, place
 
 
 @dataclass(frozen=True, slots=True)
-class Ingested:
-    """How many samples were new, and how many had been stored before."""
+class Sender:
+    """Who sends: the project and its generation as this request read it, the source, and where samples belong.
+
+    `environment` is the name of the one that samples are of which do not say so themselves, "" for none.
+    """
+
+    project_id: int
+    generation: int | None
+    kind: str
+    source_id: int | None = None
+    environment: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """How many samples were stored, and what was not and why. `rejected` counts the sender's own data points."""
 
     accepted: int
-    known: int
+    left_out: tuple[LeftOut, ...] = ()
+    rejected: int = 0
 
 
-def ingest(*, environment: Environment, points: Sequence[Point], now: datetime) -> Ingested:
-    """Store `points` of `environment`; a sample that is stored already changes nothing.
+def ingest(
+    *,
+    sender: Sender,
+    batch: Batch,
+    is_partial: bool,
+    now: datetime,
+    guard: Callable[[int], None] | None = None,
+) -> Taken:
+    """Store a batch; a sample of a series and time that is stored already changes nothing.
 
-    Raises TooManySeries, and then nothing is stored.
+    `is_partial`: what cannot be stored is left out. Otherwise all is stored or nothing: raises NamesRefused or
+    Untimely. `guard` is called with the number of samples in the transaction that stores them and may raise.
     """
-    with transaction.atomic():
-        metrics = _metrics(environment.project, points, now)
-        series = _series(environment, metrics, points, now)
-        ids = [series[point.series] for point in points]
-        new = _count_new(ids, points)
-        store.append(ids, [store.microseconds(point.at) for point in points], [point.value for point in points])
-    return Ingested(accepted=new, known=len(points) - new)
-
-
-def _count_new(series_ids: Sequence[int], points: Sequence[Point]) -> int:
-    if not points:
-        return 0
-    times = [point.at for point in points]
-    stored = store.read(set(series_ids), min(times), max(times) + timedelta(microseconds=1))
-    known = {(series, at) for series, samples in stored.items() for at in samples.times.tolist()}
-    return len({(series, at.timestamp()) for series, at in zip(series_ids, times, strict=True)} - known)
-
-
-def _metrics(project: Project, points: Iterable[Point], now: datetime) -> dict[str, Metric]:
-    units: dict[str, str] = {}
-    for point in points:
-        units[point.metric] = units.get(point.metric) or point.unit
-    found = _known_metrics(project, units)
-    missing = [_guessed(project, key, unit, now) for key, unit in units.items() if key not in found]
-    if not missing:
-        return found
-    Metric.objects.bulk_create(missing, ignore_conflicts=True)
-    return _known_metrics(project, units)
-
-
-def _known_metrics(project: Project, keys: Iterable[str]) -> dict[str, Metric]:
-    return {metric.key: metric for metric in Metric.objects.filter(project=project, key__in=list(keys))}
-
-
-def _guessed(project: Project, key: str, unit: str, now: datetime) -> Metric:
-    found = guess(key, unit)
-    return Metric(
-        project=project,
-        key=key,
-        name=found.name,
-        unit=found.unit,
-        kind=found.kind,
-        category=found.category,
-        bad_direction=found.bad_direction,
-        created_at=now,
+    timely = _timely(batch, is_partial, now)
+    found = resolve(
+        timely,
+        project_id=sender.project_id,
+        generation=sender.generation,
+        environment=sender.environment,
+        kind=sender.kind,
+        is_partial=is_partial,
+        now=now,
     )
+    kept = _without(timely, found.refused) if found.refused else timely
+    series = found.series[kept.of]
+    values = kept.values if found.factors is None else kept.values * found.factors[kept.of]
+    if guard is None:
+        _append(series, kept.times_us, values, sender)
+    else:
+        with transaction.atomic():
+            guard(len(values))
+            _append(series, kept.times_us, values, sender)
+    return Taken(len(values), kept.left_out, _points(batch) - _points(kept) + _never_read(batch))
 
 
-def _series(
-    environment: Environment, metrics: Mapping[str, Metric], points: Iterable[Point], now: datetime
-) -> dict[SeriesKey, int]:
-    wanted = {point.series: point for point in points}
-    found = _known_series(environment, metrics)
-    missing = [
-        Series(
-            environment=environment,
-            metric=metrics[key[0]],
-            labels=dict(point.labels),
-            labels_digest=key[1],
-            created_at=now,
-        )
-        for key, point in wanted.items()
-        if key not in found
-    ]
-    if not missing:
-        return found
-    _refuse_too_many(environment.project, len(missing))
-    Series.objects.bulk_create(missing, ignore_conflicts=True)
-    return _known_series(environment, metrics)
+def _append(
+    series: npt.NDArray[np.int64], times_us: npt.NDArray[np.int64], values: npt.NDArray[np.float64], sender: Sender
+) -> None:
+    if len(values):
+        store.append(series, times_us, values, source_id=sender.source_id)
 
 
-def _known_series(environment: Environment, metrics: Mapping[str, Metric]) -> dict[SeriesKey, int]:
-    rows = Series.objects.filter(environment=environment, metric__in=list(metrics.values()))
-    return {(key, digest): pk for key, digest, pk in rows.values_list("metric__key", "labels_digest", "pk") if key}
+def _timely(batch: Batch, is_partial: bool, now: datetime) -> Batch:
+    """Return the batch without samples of impossible times; Untimely when all must be stored."""
+    if not len(batch):
+        return batch
+    latest, oldest = store.microseconds(now + AHEAD), store.microseconds(now - OLDEST)
+    batch = _less(batch, batch.times_us > latest, "IN_FUTURE", "Lies in the future.", is_partial)
+    return _less(batch, batch.times_us < oldest, "TOO_OLD", TOO_OLD, is_partial)
 
 
-def _refuse_too_many(project: Project, new: int) -> None:
-    has = Series.objects.filter(metric__project=project).count()
-    if has + new > MAX_SERIES_OF_PROJECT:
-        raise TooManySeries(
-            f"These samples would make {new} new series; the project has {has} and may have {MAX_SERIES_OF_PROJECT}."
-            " A label with many values, such as an id, is the usual cause: leave it out."
-        )
+def _less(batch: Batch, wrong: npt.NDArray[np.bool_], reason: str, sentence: str, is_partial: bool) -> Batch:
+    if not wrong.any():
+        return batch
+    place = int(wrong.argmax())
+    left_out = LeftOut(reason, sentence, int(wrong.sum()), shown(batch.names[batch.of[place]]))
+    if not is_partial:
+        raise Untimely(left_out, place)
+    return batch.without(wrong, [left_out])
+
+
+def _without(batch: Batch, refused: Mapping[int, LeftOut]) -> Batch:
+    """Return the batch without the samples of refused names, counted by reason."""
+    counts = np.bincount(batch.of, minlength=len(batch.names))
+    told: dict[str, LeftOut] = {}
+    for place, why in refused.items():
+        before = told.get(why.reason)
+        count = int(counts[place]) + (before.count if before else 0)
+        told[why.reason] = LeftOut(why.reason, why.sentence, count, why.example)
+    return batch.without(np.isin(batch.of, list(refused)), told.values())
+
+
+def _points(batch: Batch) -> int:
+    """Return how many data points of the sender the samples are: the buckets of a histogram are one with its count."""
+    parts = [batch.facts.get(name.metric, _UNSAID).is_part for name in batch.names]
+    if not any(parts):
+        return len(batch)
+    return int((~np.array(parts)[batch.of]).sum())
+
+
+def _never_read(batch: Batch) -> int:
+    return sum(left_out.count for left_out in batch.left_out)
+
+
+_UNSAID = Facts()
+
+__all__ = ["NamesRefused", "Sender", "Taken", "Untimely", "ingest"]

@@ -177,10 +177,11 @@ def with_key_of_another_body(api, request, monkeypatch):
 
 
 def without_database(api, request, monkeypatch):
-    def fail(self):
+    def fail(*args):
         raise OperationalError
 
     monkeypatch.setattr(Endpoint, "_answer", fail)
+    monkeypatch.setattr("monitoring.ingest.door.enter", fail)
     return sent(api, request)
 
 
