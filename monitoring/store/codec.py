@@ -27,7 +27,7 @@ _QUICK, _THOROUGH = 1, 3
 
 def pack_chunk(times_us: Microseconds, values: Floats, *, level: int = _THOROUGH) -> bytes:
     """Return one series' samples as bytes. Any times, any order, any bits in the values."""
-    return frame([pack_ints(times_us, is_time=True), pack_floats(values)], level)
+    return frame([*pack_ints(times_us, is_time=True), *pack_floats(values)], level)
 
 
 def unpack_chunk(packed: bytes | memoryview) -> tuple[Microseconds, Floats]:
@@ -40,7 +40,7 @@ def unpack_chunk(packed: bytes | memoryview) -> tuple[Microseconds, Floats]:
 
 def pack_run(series: Ints, times_us: Microseconds, values: Floats) -> bytes:
     """Return many series' samples as bytes, best sorted by series and time."""
-    return frame([pack_ints(series), pack_ints(times_us, is_time=True), pack_floats(values)], _QUICK)
+    return frame([*pack_ints(series), *pack_ints(times_us, is_time=True), *pack_floats(values)], _QUICK)
 
 
 def unpack_run(packed: bytes | memoryview) -> tuple[Ints, Microseconds, Floats]:

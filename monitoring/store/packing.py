@@ -2,10 +2,14 @@
 
 A column of integers is kept as differences from the least of them, or from one to the next, whichever is smaller; one
 of floats as such integers if a power of ten makes it whole, else bit by bit. What is left is split into planes, all
-lowest bytes first: that is what a general compressor packs well.
+lowest bytes first: that is what a general compressor packs well. A plane of fewer bits below them lets the bulk of the
+numbers end where a byte does.
 """
 
+import itertools
+import math
 import struct
+from collections.abc import Iterator
 from typing import Final
 
 import cramjam
@@ -20,9 +24,13 @@ _Words = npt.NDArray[np.uint64]
 PLAIN, ZSTD = 1, 2
 #: Frames below this many bytes are not worth compressing.
 _SMALL = 48
+_LARGE = 1024
 
-# A column of integers: how it is kept, bytes of a number, the unit of differences, how many, the first, the least.
-_INTS: Final = struct.Struct("<BBIIqq")
+# A column of integers: how it is kept, bits of the lowest plane, bytes above them, the unit of differences, how many,
+# the first, the least.
+_INTS: Final = struct.Struct("<BBBIIqq")
+#: Columns that are worth a plane of their own for the lowest bits.
+_LONG = 512
 _DIRECT, _DELTA = 0, 1
 # A column of floats: the power of ten that makes it whole, or _BITS.
 _FLOATS: Final = struct.Struct("<B")
@@ -43,10 +51,13 @@ class Unreadable(ValueError):
 
 
 def frame(parts: list[bytes], level: int) -> bytes:
-    """Return `parts` as one frame: a byte that says the version, then the content, compressed where that helps."""
+    """Return `parts` as one frame: a byte that says the version, then the content, compressed where that helps.
+
+    Large parts are compressed each by itself: planes of noise spoil the code of those that are not.
+    """
     content = b"".join(parts)
     if len(content) >= _SMALL:
-        packed = bytes(cramjam.zstd.compress(content, level))
+        packed = b"".join(bytes(cramjam.zstd.compress(part, level)) for part in _apart(parts))
         if len(packed) < len(content):
             return bytes([ZSTD]) + packed
     return bytes([PLAIN]) + content
@@ -62,33 +73,41 @@ def content(framed: bytes | memoryview) -> bytes | memoryview:
     raise Unreadable(f"unknown format {view[0] if view else 'of nothing'}")
 
 
+def _apart(parts: list[bytes]) -> Iterator[bytes]:
+    """The parts: large ones alone, small neighbours together."""
+    for is_large, neighbours in itertools.groupby(parts, lambda part: len(part) >= _LARGE):
+        some = list(neighbours)
+        yield from some if is_large else [b"".join(some)]
+
+
 # --- integers ---------------------------------------------------------------------------------------------------------
 
 
-def pack_ints(column: Ints, *, is_time: bool = False) -> bytes:
-    """Return a column of integers as bytes.
+def pack_ints(column: Ints, *, is_time: bool = False) -> list[bytes]:
+    """Return a column of integers as bytes, in parts.
 
     Differences of times are kept in seconds or milliseconds where they are whole. All of them wrap around at 64 bits,
     so that every column comes back as it was.
     """
     words = column.view(np.uint64)
     if not len(words):
-        return _INTS.pack(_DIRECT, 0, 1, 0, 0, 0)
-    how, rest, least = _steps(words) if is_time else _smaller(column, words)
+        return [_INTS.pack(_DIRECT, 0, 0, 1, 0, 0, 0)]
+    how, rest, least, low = _steps(words) if is_time else _smaller(column, words)
     unit = _unit(rest) if is_time else 1
     if unit > 1:
         rest = rest // np.uint64(unit)
-    width = (int(rest.max()).bit_length() + 7) // 8 if len(rest) else 0
-    head = _INTS.pack(how, width, unit, len(column), int(column[0]), least)
-    return head + _planes(rest, width)
+    bits = int(rest.max()).bit_length() if len(rest) else 0
+    width = (max(bits - low, 0) + 7) // 8
+    head = _INTS.pack(how, low, width, unit, len(column), int(column[0]), least)
+    return [head, *_planes(rest, low, width)]
 
 
 def unpack_ints(content: bytes | memoryview, at: int) -> tuple[Ints, int]:
     """Return the column of integers that begins at byte `at`, and where the next begins."""
-    how, width, unit, count, first, least = _INTS.unpack_from(content, at)
+    how, low, width, unit, count, first, least = _INTS.unpack_from(content, at)
     at += _INTS.size
     kept = max(count - 1, 0) if how == _DELTA else count
-    words, end = _words(content, at, kept, width), at + kept * width
+    words, end = _words(content, at, kept, low, width)
     if unit > 1:
         words *= np.uint64(unit)
     words += np.uint64(least & _MASK)
@@ -100,22 +119,33 @@ def unpack_ints(content: bytes | memoryview, at: int) -> tuple[Ints, int]:
     return np.cumsum(column, dtype=np.uint64).view(np.int64), end
 
 
-def _steps(words: _Words) -> tuple[int, _Words, int]:
-    """Keep a column by the differences from one to the next: (how, what is left, the least)."""
+def _steps(words: _Words, spread: float = 0.0) -> tuple[int, _Words, int, int]:
+    """Keep a column by the differences between neighbours: (how, what is left, the least, bits of the lowest plane)."""
     steps = words[1:] - words[:-1]
     least = int(steps.view(np.int64).min()) if len(steps) else 0
-    return _DELTA, steps - np.uint64(least & _MASK), least
+    return _DELTA, steps - np.uint64(least & _MASK), least, _low_bits(spread, len(words))
 
 
-def _smaller(column: Ints, words: _Words) -> tuple[int, _Words, int]:
+def _smaller(column: Ints, words: _Words) -> tuple[int, _Words, int, int]:
     """Keep a column by whichever leaves the smaller numbers, on average."""
-    if len(column) > 1:
-        moves = np.diff(column).astype(np.float64)
-        floats = column.astype(np.float64)
-        if np.abs(moves - moves.mean()).mean() <= np.abs(floats - floats.mean()).mean():
-            return _steps(words)
+    floats = column.astype(np.float64)
+    moves = np.diff(floats)
+    spread, moved = _spread(floats), _spread(moves) if len(moves) else math.inf
+    if moved <= spread:
+        return _steps(words, moved)
     least = int(column.min())
-    return _DIRECT, words - np.uint64(least & _MASK), least
+    return _DIRECT, words - np.uint64(least & _MASK), least, _low_bits(spread, len(words))
+
+
+def _spread(numbers: Floats) -> float:
+    return float(np.abs(numbers - numbers.mean()).mean())
+
+
+def _low_bits(spread: float, count: int) -> int:
+    """How many bits to keep below whole bytes: six standard deviations of normal noise then end with a byte."""
+    if count < _LONG or spread < 1:
+        return 0
+    return math.ceil(math.log2(7.5 * spread)) % 8
 
 
 def _unit(rest: _Words) -> int:
@@ -125,27 +155,34 @@ def _unit(rest: _Words) -> int:
     return 1
 
 
-def _planes(words: _Words, width: int) -> bytes:
-    return np.ascontiguousarray(words.view(np.uint8).reshape(len(words), 8)[:, :width].T).tobytes()
+def _planes(words: _Words, low: int, width: int) -> list[bytes]:
+    """The lowest `low` bits of all words if there are any, then the lowest bytes of what is above, up to `width`."""
+    planes = []
+    if low:
+        planes.append((words & np.uint64((1 << low) - 1)).astype(np.uint8).tobytes())
+        words = words >> np.uint64(low)
+    each = words.view(np.uint8).reshape(len(words), 8)
+    return planes + [each[:, place].tobytes() for place in range(width)]
 
 
-def _words(content: bytes | memoryview, at: int, count: int, width: int) -> _Words:
+def _words(content: bytes | memoryview, at: int, count: int, low: int, width: int) -> tuple[_Words, int]:
+    """The words whose planes begin at byte `at`, and where they end."""
     words = np.zeros(count, np.uint64)
-    for place in range(width):
-        plane = np.frombuffer(content, np.uint8, count, at + place * count)
-        words |= plane.astype(np.uint64) << np.uint64(8 * place)
-    return words
+    for shift in ([0] if low else []) + [low + 8 * place for place in range(width)]:
+        words |= np.frombuffer(content, np.uint8, count, at).astype(np.uint64) << np.uint64(shift)
+        at += count
+    return words, at
 
 
 # --- floats -----------------------------------------------------------------------------------------------------------
 
 
-def pack_floats(column: Floats) -> bytes:
-    """Return a column of floats as bytes, whatever their bits are."""
+def pack_floats(column: Floats) -> list[bytes]:
+    """Return a column of floats as bytes, in parts, whatever their bits are."""
     power, whole = _as_whole(column)
     if whole is not None:
-        return _FLOATS.pack(power) + pack_ints(whole)
-    return _FLOATS.pack(_BITS) + pack_ints(column.view(np.int64))
+        return [_FLOATS.pack(power), *pack_ints(whole)]
+    return [_FLOATS.pack(_BITS), *pack_ints(column.view(np.int64))]
 
 
 def unpack_floats(content: bytes | memoryview, at: int) -> tuple[Floats, int]:

@@ -1,5 +1,6 @@
 """PURE: one series' roll-ups of a day as bytes and back, with a sketch of each bucket."""
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -81,7 +82,8 @@ def pack_rolled(of: Rolled) -> bytes:
     sums = of.rollups
     numbers = [(sums.starts * SECOND_US).astype(np.int64), sums.count, of.sizes, of.keys, of.counts]
     floats = [sums.total, sums.least, sums.greatest, sums.first, sums.last]
-    return frame([*(pack_ints(column) for column in numbers), *(pack_floats(column) for column in floats)], _LEVEL)
+    parts = [*map(pack_ints, numbers), *map(pack_floats, floats)]
+    return frame(list(itertools.chain.from_iterable(parts)), _LEVEL)
 
 
 def unpack_rolled(packed: bytes | memoryview) -> Rolled:

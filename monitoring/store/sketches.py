@@ -65,5 +65,6 @@ def quantiles(of: Sketch, at: Sequence[float]) -> Floats:
 
 
 def _middles(buckets: Ints) -> Floats:
-    sizes = np.exp((np.abs(buckets) - _OFFSET) * _LOG_GAMMA) * (2 / (_GAMMA + 1))
+    # half of a bucket's upper bound and back: the bound of the greatest floats is none itself
+    sizes = 2 * np.exp((np.abs(buckets) - _OFFSET) * _LOG_GAMMA - np.log(_GAMMA + 1))
     return np.asarray(np.where(buckets == 0, 0.0, np.copysign(sizes, buckets)), np.float64)
