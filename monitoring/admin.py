@@ -26,7 +26,7 @@ else:
 class HealthCheckAdmin(Admin):
     """Checks; headers are edited on the check's page, where they are encrypted."""
 
-    list_display = ("name", "kind", "environment", "target", "state", "state_since", "next_poll_at", "paused_at")
+    list_display = ("name", "kind", "environment", "target", "state", "state_since", "paused_at")
     list_filter = ("kind", "state", "environment__project")
     search_fields = ("name", "target")
     list_select_related = ("environment",)

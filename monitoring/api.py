@@ -13,7 +13,7 @@ from deployments.models import Deployment
 from deployments.selectors import project_of, token_of
 from monitoring.facets import STATES, WatchOutput, verdict_facts, watch_facts
 from monitoring.models import CheckState, Finding, FindingResult, HealthCheck
-from monitoring.selectors import checks_for_api, findings_of_verdict, planned_watches, watch_states
+from monitoring.selectors import checks_for_api, findings_of_verdict, latest_readings, planned_watches, watch_states
 from monitoring.watch import UNTIL, WatchState
 from postdeploy.api import (
     ApiRequest,
@@ -154,13 +154,12 @@ class CheckOutput(serializers.ModelSerializer[HealthCheck]):
     is_paused = Flag()
     state_since = Moment(allow_null=True)
     latest_reading_at = Moment(allow_null=True)
-    next_poll_at = Moment()
 
     class Meta:
         model = HealthCheck
         fields = [
             "id", "environment", "name", "component", "url", "method", "interval_seconds", "is_critical", "is_paused",
-            "state", "state_since", "failures_in_a_row", "latest_reading_at", "latest_detail", "next_poll_at",
+            "state", "state_since", "failures_in_a_row", "latest_reading_at", "latest_detail",
         ]  # fmt: skip
 
 
@@ -185,4 +184,7 @@ class Checks(Endpoint):
         project = project_of(request, filters.get("project", token_of(request).project.slug))
         rows: QuerySet[HealthCheck] = checks_for_api(project, environment=filters.get("environment", ""))
         items, next_cursor = cursor_page(request, rows, order=("id",), filters=filters)
+        latest = latest_readings([check.pk for check in items])
+        for check in items:
+            check.latest_reading_at = latest.get(check.pk)
         return paged_response(request, list(CheckOutput(items, many=True).data), next_cursor)

@@ -5,7 +5,7 @@ from typing import Any
 from celery import shared_task
 from django.utils import timezone
 
-from monitoring import poller, services, store
+from monitoring import polling, services, store
 
 
 @shared_task(queue="flow")
@@ -16,8 +16,8 @@ def open_periods(**kwargs: Any) -> None:
 
 @shared_task(queue="polls")
 def poll_due(**kwargs: Any) -> None:
-    """Read the checks that are due."""
-    poller.poll_due(now=timezone.now())
+    """Read checks as they come due, for a while; the next task goes on."""
+    polling.poll_due()
 
 
 @shared_task(queue="flow")

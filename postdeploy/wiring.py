@@ -55,7 +55,7 @@ FACETS = {
 
 # Parts of `/readyz` that only a floor can examine: name -> function returning `postdeploy.health.Part`.
 READINESS = {
-    "polls": "monitoring.selectors.oldest_due_check",
+    "polls": "monitoring.selectors.poll_lag",
     "samples": "monitoring.selectors.folding.samples_waiting",
 }
 

@@ -9,6 +9,7 @@ from django.db.models import Max, Q
 from issues import process
 from issues.models import Issue
 from monitoring.models import Alert, CheckState, Failure, Finding, HealthCheck, Outage, Series
+from monitoring.selectors import latest_readings
 from monitoring.selectors.gauges import median_response_ms
 from monitoring.selectors.rules import clean_since
 from postdeploy.lib import words
@@ -90,7 +91,8 @@ def _proof_by_checks(issue: Issue, checks: Sequence[HealthCheck], needed: timede
         if still_slow := _still_slow(slow, max(began_at, now - needed), now):
             return Proof(needed, why=still_slow)
         began_at = max(began_at, issue.proof_since or now)
-    measured_at = min(check.latest_reading_at for check in checks if check.latest_reading_at)
+    latest = latest_readings([check.pk for check in checks])
+    measured_at = min((latest[check.pk] for check in checks if check.pk in latest), default=None)
     return Proof(needed, began_at, measured_at)
 
 
@@ -117,7 +119,7 @@ def _obstacle(checks: Sequence[HealthCheck]) -> str:
             return f"{check.name} is paused: nothing is measured."
         if check.state == CheckState.DOWN:
             return f"{check.name} is still down."
-        if check.state != CheckState.UP or check.latest_reading_at is None:
+        if check.state != CheckState.UP or check.first_reading_at is None:
             return f"{check.name} has not been read yet."
     return ""
 

@@ -14,7 +14,7 @@ CREATE FUNCTION monitoring_check_changed() RETURNS trigger LANGUAGE plpgsql AS $
 DECLARE
     own text[] := '{
         shard, changed_at, state, state_since, failures_in_a_row, failing_since, latest_detail, parked_until,
-        flapping_since, steady_since, went_down_at, latest_reading_at, next_poll_at, lease_until, lease_key
+        flapping_since, steady_since, went_down_at, first_reading_at, latest_reading_at, next_poll_at, lease_until, lease_key
     }';
 BEGIN
     IF NEW.extra_at IS NULL THEN  -- it was taken

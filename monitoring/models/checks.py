@@ -39,10 +39,6 @@ class HealthCheckQuerySet(VisibleQuerySet["HealthCheck"]):
         """Checks that are polled."""
         return self.filter(paused_at__isnull=True)
 
-    def due(self, *, at: datetime) -> Self:
-        """Active checks whose next reading should have been taken by `at`, longest waiting first."""
-        return self.active().filter(next_poll_at__lte=at).order_by("next_poll_at")
-
 
 class HealthCheck(models.Model):
     """What is asked of one target and what a good answer is, and what is known of it."""
@@ -97,11 +93,8 @@ class HealthCheck(models.Model):
     state_since = models.DateTimeField(null=True, editable=False)
     failures_in_a_row = models.PositiveIntegerField(default=0, editable=False)
     failing_since = models.DateTimeField(null=True, editable=False)
-    latest_reading_at = models.DateTimeField(null=True, editable=False)
+    first_reading_at = models.DateTimeField(null=True, editable=False, help_text="The latest one is in the store.")
     latest_detail = models.CharField(max_length=300, blank=True, editable=False)
-    next_poll_at = models.DateTimeField(default=timezone.now, editable=False)
-    lease_until = models.DateTimeField(null=True, editable=False)
-    lease_key = models.UUIDField(null=True, editable=False)
 
     objects = HealthCheckQuerySet.as_manager()
 
@@ -109,8 +102,6 @@ class HealthCheck(models.Model):
         ordering: ClassVar = ["environment", "name"]
         constraints: ClassVar = [models.UniqueConstraint(fields=["environment", "name"], name="check_name_once")]
         indexes: ClassVar = [
-            # the poller's claim
-            models.Index(fields=["next_poll_at"], condition=Q(paused_at__isnull=True), name="check_due"),
             # the poller's plan, and what changed in it
             models.Index(fields=["shard", "changed_at"], name="check_shard"),
         ]

@@ -25,6 +25,8 @@ logger = logging.getLogger(__name__)
 
 #: At most so many probes at once; what is due beyond waits, which shows as lateness.
 CONCURRENCY = 2000
+#: Probes start in small groups: their answers come together too, and each waking-up costs as much as a probe.
+START_SECONDS = 0.02
 FLUSH_SECONDS = 0.5
 RENEW_SECONDS = 2.0
 REFRESH_SECONDS = 1.0
@@ -62,7 +64,7 @@ class Engine:
         self._loop = self._new_loop()
         self._running: dict[int, tuple[Planned, Compiled, int]] = {}
         self._number = 0
-        self._flush_at = self._renew_at = self._refresh_at = self._whole_refresh_at = 0.0
+        self._start_at = self._flush_at = self._renew_at = self._refresh_at = self._whole_refresh_at = 0.0
         self._figures = shards.Figures()
 
     def _new_loop(self) -> Loop:
@@ -90,7 +92,10 @@ class Engine:
     def turn(self) -> None:
         """Start what is due, wait a little for answers, and now and then keep them and look at what has changed."""
         now_us = self.clock.now_us()
-        self.start_due(now_us)
+        monotonic = time.monotonic()
+        if monotonic >= self._start_at:
+            self._start_at = monotonic + START_SECONDS
+            self.start_due(now_us)
         self._gather(self._wait_seconds(now_us))
         monotonic = time.monotonic()
         if monotonic >= self._flush_at:
@@ -102,7 +107,8 @@ class Engine:
         monotonic = time.monotonic()
         until = min(self._flush_at, self._refresh_at) - monotonic
         if len(self._running) < CONCURRENCY:
-            until = min(until, (self.plan.next_due_us() - now_us) / grid.SECOND)
+            due = (self.plan.next_due_us() - now_us) / grid.SECOND
+            until = min(until, max(due, self._start_at - monotonic))
         return max(0.0, min(until, 1.0))
 
     def hand_over(self) -> None:
@@ -204,6 +210,8 @@ class Engine:
         at = _moment(self.clock.now_us())
         step = next_state(planned.standing, ok=ok, at=at, threshold=planned.check.failure_threshold)
         planned.standing, planned.detail = step.to, detail
+        if ok is not None and planned.first_reading_at is None:
+            planned.first_reading_at = at
         self.batch.changed[planned.pk] = planned
         if step.outage_begins:
             began_at = planned.standing.since or at

@@ -136,13 +136,9 @@ def _make_series(batch: Batch, made: list[tuple[Planned, str]]) -> None:
     }
     if not wanted:
         return
-    Series.objects.bulk_create(
-        [
-            Series(environment_id=planned.environment_id, health_check_id=pk, aspect=aspect)
-            for (pk, aspect), planned in wanted.items()
-        ],
-        ignore_conflicts=True,
-    )
+    columns = [planned.environment_id for planned in wanted.values()], *zip(*wanted, strict=True)
+    with connection.cursor() as cursor:
+        cursor.execute(_MAKE_SERIES, [list(column) for column in columns])
     rows = Series.objects.filter(health_check__in={pk for pk, _ in wanted})
     for pk, aspect, series in rows.values_list("health_check_id", "aspect", "pk"):
         if pk is not None and (pk, aspect) in wanted:
@@ -150,11 +146,18 @@ def _make_series(batch: Batch, made: list[tuple[Planned, str]]) -> None:
             made.append((wanted[pk, aspect], aspect))
 
 
+_MAKE_SERIES = """
+INSERT INTO monitoring_series (environment_id, health_check_id, aspect, labels, labels_digest, created_at)
+SELECT *, '{}', '', clock_timestamp() FROM unnest(%s::bigint[], %s::bigint[], %s::text[]) ON CONFLICT DO NOTHING
+"""
+
+
 _COLUMNS = {
     "state": "text",
     "state_since": "timestamptz",
     "failures_in_a_row": "int",
     "failing_since": "timestamptz",
+    "first_reading_at": "timestamptz",
     "latest_detail": "text",
     "parked_until": "timestamptz",
     "flapping_since": "timestamptz",
@@ -191,6 +194,7 @@ def _row(planned: Planned) -> tuple[object, ...]:
         standing.since,
         standing.failures_in_a_row,
         standing.failing_since,
+        planned.first_reading_at,
         planned.detail,
         planned.parked_until,
         standing.flapping_since,

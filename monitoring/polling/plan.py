@@ -29,6 +29,7 @@ class Planned:
 
     __slots__ = (
         "changed_at", "check", "compiled", "detail", "due_us", "environment_id", "extra_done_us", "extra_us", "faults",
+        "first_reading_at",
         "interval_us", "is_resting", "parked_until", "phase", "pk", "project_id", "running_us", "series", "shard",
         "standing",
     )  # fmt: skip
@@ -52,6 +53,7 @@ class Planned:
             check.flapping_since,
             check.steady_since,
         )
+        self.first_reading_at = check.first_reading_at
         self.detail = check.latest_detail
         self.define(check)
 

@@ -15,7 +15,8 @@ from monitoring.selectors.checks import (
 from monitoring.selectors.coverage import NotWatched, not_watched, not_watched_in, push_line, report_line
 from monitoring.selectors.facts import facts_of
 from monitoring.selectors.lines import lines_of, read_lines, unit_of
-from monitoring.selectors.readiness import POLL_LATE_SECONDS, oldest_due_check
+from monitoring.selectors.readiness import POLL_LATE_SECONDS, poll_lag
+from monitoring.selectors.readings import latest_readings
 from monitoring.selectors.spans import RANGES, Span, span_of
 from monitoring.selectors.watch import (
     PlannedWatch,
@@ -45,13 +46,14 @@ __all__ = [
     "checks_for_api",
     "checks_page",
     "facts_of",
+    "latest_readings",
     "findings_of",
     "findings_of_verdict",
     "lines_of",
     "matches",
     "not_watched",
     "not_watched_in",
-    "oldest_due_check",
+    "poll_lag",
     "planned_watches",
     "policies_of",
     "push_line",

@@ -66,7 +66,7 @@ def _checks(environment: Environment, checks: Sequence[HealthCheck]) -> list[Not
             found.append(NotWatched(check.name, "paused", check.paused_at, url))
         elif check.state == CheckState.UNKNOWN and check.latest_detail:
             found.append(NotWatched(check.name, check.latest_detail, check.state_since, url))
-        elif check.latest_reading_at is None:
+        elif check.first_reading_at is None:
             found.append(NotWatched(check.name, "not read yet", check.created_at, url))
     return found
 

@@ -1,20 +1,26 @@
 """What only this floor can say of the installation's readiness."""
 
-from django.db.models import DurationField, ExpressionWrapper, F, Max
-from django.db.models.functions import Now
+from django.db import connection
 
-from monitoring.models import HealthCheck
 from postdeploy.health import Part
 
-#: A due check that waits longer than this means that nobody polls.
-POLL_LATE_SECONDS = 60.0
+#: Readings that are so late mean that nobody polls; a probe may take a minute, and its shard waits for it.
+POLL_LATE_SECONDS = 90.0
 
 
-def oldest_due_check() -> Part:
-    """How long, by the database's clock, the check that is due longest has been waiting; for `/readyz`."""
-    waiting = ExpressionWrapper(Now() - F("next_poll_at"), output_field=DurationField())
-    longest = HealthCheck.objects.active().aggregate(longest=Max(waiting))["longest"]
-    late = longest.total_seconds() if longest else 0.0
-    if late <= 0:
-        return Part("polls", True, "no check is waiting", 0.0)
-    return Part("polls", late <= POLL_LATE_SECONDS, f"the oldest due check waits {late:.0f} s", late)
+def poll_lag() -> Part:
+    """How far behind the readings are, by the database's clock, where it is worst; for `/readyz`."""
+    with connection.cursor() as cursor:
+        cursor.execute(_LAG)
+        lag = float(cursor.fetchone()[0] or 0.0)
+    if lag <= 0:
+        return Part("polls", True, "no check is to be read", 0.0)
+    return Part("polls", lag <= POLL_LATE_SECONDS, f"every reading that was due {lag:.0f} s ago has been kept", lag)
+
+
+_LAG = """
+SELECT extract(epoch FROM max(clock_timestamp() - coalesce(shard.polled_until, active.oldest)))
+FROM (
+    SELECT shard, min(created_at) AS oldest FROM monitoring_healthcheck WHERE paused_at IS NULL GROUP BY shard
+) AS active LEFT JOIN monitoring_pollshard AS shard ON shard.number = active.shard
+"""

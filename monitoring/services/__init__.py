@@ -14,7 +14,7 @@ from monitoring.services.checks import (
 from monitoring.services.evidence import InputsChanged
 from monitoring.services.judging import judge_again, judge_periods
 from monitoring.services.metrics import NamesRefused, Sender, Taken, Untimely, ingest
-from monitoring.services.periods import open_periods, quicken_checks
+from monitoring.services.periods import open_periods
 from monitoring.services.pings import TooManyPings, record_ping
 from monitoring.services.policies import ensure_policy, save_policy
 from monitoring.services.rules import (
@@ -71,7 +71,6 @@ __all__ = [
     "pause_check",
     "pause_checks",
     "pause_rule",
-    "quicken_checks",
     "read_soon",
     "record_ping",
     "refuse_senseless",

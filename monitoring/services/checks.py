@@ -39,13 +39,13 @@ def save_check(
     validate(row)
     if row._state.adding:
         wait = min(timedelta(seconds=row.interval_seconds), FIRST_READING_WITHIN)
-        row.next_poll_at = now + jitter(f"{environment.pk}:{row.name}", wait)
+        row.extra_at = now + jitter(f"{environment.pk}:{row.name}", wait)
         row.save()
     else:
-        row.next_poll_at = now
+        row.extra_at = now
         row.version += 1
         # what the poller writes is not ours: it may have changed since the row was read
-        row.save(update_fields=[*DEFINITION, "next_poll_at"])
+        row.save(update_fields=[*DEFINITION, "extra_at"])
     return row
 
 
@@ -79,12 +79,12 @@ def pause_check(*, check: HealthCheck, now: datetime) -> bool:
 def resume_check(*, check: HealthCheck, now: datetime) -> bool:
     """Read `check` again, at once. False when it was not paused."""
     paused = HealthCheck.objects.filter(pk=check.pk, paused_at__isnull=False)
-    return move(paused, paused_at=None, next_poll_at=now)
+    return move(paused, paused_at=None, extra_at=now)
 
 
 def read_soon(*, check: HealthCheck, now: datetime) -> bool:
-    """Let `check` be read at the next tick. False while it is paused."""
-    return move(HealthCheck.objects.active().filter(pk=check.pk), next_poll_at=now)
+    """Let `check` be read within a second or two. False while it is paused."""
+    return move(HealthCheck.objects.active().filter(pk=check.pk), extra_at=now)
 
 
 def delete_check(*, check: HealthCheck) -> None:

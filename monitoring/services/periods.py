@@ -4,10 +4,10 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from django.db import transaction
-from django.db.models import DurationField, Exists, ExpressionWrapper, F, Min, OuterRef, Q, QuerySet, Value
+from django.db.models import DurationField, Exists, ExpressionWrapper, F, OuterRef, Q, QuerySet, Value
 
 from deployments.models import Deployment, DeploymentStatus, Environment
-from monitoring.models import HealthCheck, MonitoringPeriod, MonitoringPolicy, PeriodStatus, Stage
+from monitoring.models import MonitoringPeriod, MonitoringPolicy, PeriodStatus, Stage
 from monitoring.services.policies import ensure_policy
 from monitoring.signals import period_opened
 from monitoring.watch import LOOK_BACK
@@ -18,14 +18,9 @@ SECOND = timedelta(seconds=1)
 
 
 def open_periods(*, now: datetime) -> int:
-    """Give each deployment that went live its two monitoring periods; return how many deployments got them.
-
-    Also sees to it that the checks of watched environments are polled as often as their periods ask.
-    """
+    """Give each deployment that went live its two monitoring periods; return how many deployments got them."""
     withdraw_periods(now=now)
-    opened = each(unwatched(now), lambda deployment: _open(deployment, now), name="open_periods")
-    quicken_checks(now=now)
-    return opened
+    return each(unwatched(now), lambda deployment: _open(deployment, now), name="open_periods")
 
 
 def withdraw_periods(*, now: datetime) -> None:
@@ -133,20 +128,3 @@ def _end(periods: Iterable[MonitoringPeriod], *, by: Deployment, now: datetime) 
         period.ended_at = by.finished_at
         is_to_be_judged = period.result is None and period.opens_at < by.finished_at
         period.next_look_at = now if is_to_be_judged else None
-
-
-def quicken_checks(*, now: datetime) -> int:
-    """Bring forward checks whose next reading is further away than the period under way asks; return how many."""
-    quickest = (
-        MonitoringPeriod.objects.under_way(at=now).values("environment_id").annotate(interval=Min("interval_seconds"))
-    )
-    return sum(_quicken(row["environment_id"], row["interval"], now) for row in quickest.order_by("environment_id"))
-
-
-def _quicken(environment_id: int, interval: int, now: datetime) -> int:
-    # 7919 is a prime: neighbours in the table do not start together
-    spread = ExpressionWrapper(
-        (F("pk") * 7919 % (interval * 1000)) * Value(timedelta(milliseconds=1)), output_field=DurationField()
-    )
-    late = HealthCheck.objects.active().filter(environment_id=environment_id, next_poll_at__gt=now + interval * SECOND)
-    return late.update(next_poll_at=Value(now) + spread)

@@ -37,7 +37,7 @@ def coverage(project: Project, environments: Sequence[Environment], checks: Sequ
 def _why_unknown(check: HealthCheck) -> str:
     if check.paused_at:
         return "The check is paused."
-    if check.latest_reading_at is None:
+    if check.first_reading_at is None:
         return "The check has not been read yet."
     if check.state == CheckState.UNKNOWN:
         return f"Its state is not known: {check.latest_detail or 'too few readings agree'}."

@@ -110,7 +110,7 @@ def read(check, times, response_ms, is_down):
     store_samples([up.pk] * len(times), times, [0.0 if down else 1.0 for down in is_down])
     answered = [(at, ms) for at, ms, down in zip(times, response_ms, is_down, strict=True) if not down]
     store_samples([response.pk] * len(answered), *map(list, zip(*answered, strict=True)))
-    HealthCheck.objects.filter(pk=check.pk).update(latest_reading_at=times[-1], latest_detail="200 in 312 ms")
+    HealthCheck.objects.filter(pk=check.pk).update(first_reading_at=times[-1], latest_detail="200 in 312 ms")
 
 
 # --- who is there, and what they wrote --------------------------------------------------------------------------------

@@ -19,7 +19,7 @@ HOUR = timedelta(hours=1)
 
 
 def make_check(environment=None, **fields):
-    known = {"name": "checkout", "state": "UP", "state_since": NOON - 24 * HOUR, "latest_reading_at": NOON}
+    known = {"name": "checkout", "state": "UP", "state_since": NOON - 24 * HOUR, "first_reading_at": NOON}
     return HealthCheckFactory(environment=environment or EnvironmentFactory(), **known | fields)
 
 

@@ -4,7 +4,7 @@ from issues import services
 from issues.models import Issue, Occurrence
 from issues.selectors import proof_of
 from issues.services import Actor
-from monitoring.models import Failure, HealthCheck, MonitoringPolicy
+from monitoring.models import Failure, HealthCheck, MonitoringPolicy, Series
 from tests.factories import DeploymentFactory, IssueFactory, SeriesFactory
 from tests.issues.builders import HOUR, MINUTE, NOON, make_check, make_finding, make_outage, watch
 from tests.samples import store_samples
@@ -31,11 +31,17 @@ def issue(check):
 
 
 def up(check, *, since, read):
-    HealthCheck.objects.filter(pk=check.pk).update(state="UP", state_since=since, latest_reading_at=read)
+    HealthCheck.objects.filter(pk=check.pk).update(state="UP", state_since=since)
+    store_samples([up_series(check)], [read], [1.0])
+
+
+def up_series(check):
+    found = Series.objects.filter(health_check=check, aspect="up").first()
+    return (found or SeriesFactory(environment=check.environment, metric=None, health_check=check, aspect="up")).pk
 
 
 def read(check, minute):
-    HealthCheck.objects.filter(pk=check.pk).update(latest_reading_at=NOON + minute * MINUTE)
+    store_samples([up_series(check)], [NOON + minute * MINUTE], [1.0])
 
 
 def sweep(minute, issue):
@@ -79,7 +85,8 @@ def test_one_failed_reading_starts_the_count_again(issue, check):
 
 
 def test_a_paused_check_proves_nothing(issue, check):
-    HealthCheck.objects.update(paused_at=NOON, latest_reading_at=NOON + HOUR)
+    HealthCheck.objects.update(paused_at=NOON)
+    read(check, 60)
     assert sweep(60, issue) == "RESOLVED"
     assert proof_of(issue, now=NOON + HOUR).why == "checkout is paused: nothing is measured."
 

@@ -35,13 +35,13 @@ def faults(environment, **fields):
 
 def test_a_new_check_is_read_soon_and_always_after_the_same_wait(environment):
     check = save(environment)
-    assert NOW <= check.next_poll_at < NOW + services.checks.FIRST_READING_WITHIN
+    assert NOW <= check.extra_at < NOW + services.checks.FIRST_READING_WITHIN
     check.delete()
-    assert save(environment).next_poll_at == check.next_poll_at
+    assert save(environment).extra_at == check.extra_at
 
 
 def test_new_checks_do_not_all_start_at_once(environment):
-    starts = {save(environment, name=f"Check {n}").next_poll_at for n in range(50)}
+    starts = {save(environment, name=f"Check {n}").extra_at for n in range(50)}
     assert len(starts) == 50
     assert max(starts) - min(starts) > timedelta(seconds=10)
 
@@ -51,7 +51,7 @@ def test_an_edited_check_is_read_at_once(environment):
     edited = services.save_check(
         environment=environment, now=NOW + timedelta(hours=1), check=check, url="https://shop.example/new"
     )
-    assert edited.next_poll_at == NOW + timedelta(hours=1)
+    assert edited.extra_at == NOW + timedelta(hours=1)
 
 
 def test_an_edit_does_not_overwrite_what_the_poller_wrote_meanwhile(environment):
@@ -100,13 +100,13 @@ def test_a_name_is_used_once_in_an_environment(environment):
 
 
 def test_pausing_twice_pauses_once_and_resuming_reads_at_once():
-    check = HealthCheckFactory(next_poll_at=NOW + timedelta(hours=1))
+    check = HealthCheckFactory(extra_at=NOW + timedelta(hours=1))
     assert services.pause_check(check=check, now=NOW) is True
     assert services.pause_check(check=check, now=NOW + timedelta(hours=1)) is False
     assert HealthCheck.objects.get().paused_at == NOW
     assert services.resume_check(check=check, now=NOW) is True
     assert services.resume_check(check=check, now=NOW) is False
-    assert (HealthCheck.objects.get().paused_at, HealthCheck.objects.get().next_poll_at) == (None, NOW)
+    assert (HealthCheck.objects.get().paused_at, HealthCheck.objects.get().extra_at) == (None, NOW)
 
 
 def test_a_deleted_check_takes_its_outages_along():

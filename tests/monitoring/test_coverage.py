@@ -29,8 +29,8 @@ def test_paused_blocked_and_unread_checks_are_not_watched_and_read_ones_are():
     HealthCheckFactory(environment=environment, name="paused", paused_at=at(-5))
     HealthCheckFactory(environment=environment, name="blocked", latest_detail="loopback address is not allowed here")
     HealthCheckFactory(environment=environment, name="new")
-    HealthCheckFactory(environment=environment, name="up", state="UP", latest_reading_at=at(0))
-    HealthCheckFactory(environment=environment, name="down", state="DOWN", latest_reading_at=at(0))
+    HealthCheckFactory(environment=environment, name="up", state="UP", first_reading_at=at(0))
+    HealthCheckFactory(environment=environment, name="down", state="DOWN", first_reading_at=at(0))
     found = told(environment)
     assert (found["paused"].why, found["paused"].since) == ("paused", at(-5))
     assert found["blocked"].why == "loopback address is not allowed here"

@@ -56,7 +56,7 @@ def read(check, values, *, step=60, until=None):
     store_samples([up] * len(values), times, [float(value is not None) for value in values])
     good = [(at, value) for at, value in zip(times, values, strict=True) if value is not None]
     store_samples([timed] * len(good), [at for at, _ in good], [value for _, value in good])
-    HealthCheck.objects.filter(pk=check.pk).update(latest_reading_at=until)
+    HealthCheck.objects.filter(pk=check.pk).update(first_reading_at=until)
     return times
 
 

@@ -7,14 +7,12 @@ from django.db import connection, transaction
 
 from deployments.models import Deployment, Environment
 from monitoring import services
-from monitoring.models import HealthCheck, MonitoringPeriod, MonitoringPolicy
+from monitoring.models import MonitoringPeriod, MonitoringPolicy
 from monitoring.services import periods as periods_module
 from monitoring.signals import period_opened
 from tests.factories import (
     DeploymentFactory,
     EnvironmentFactory,
-    HealthCheckFactory,
-    MonitoringPeriodFactory,
     MonitoringPolicyFactory,
 )
 
@@ -234,29 +232,6 @@ def test_one_bad_row_does_not_stop_the_others(environment, monkeypatch):
     assert services.open_periods(now=at(2)) == 1
     assert stages(good)
     assert not stages(bad)
-
-
-def test_checks_of_a_watched_environment_are_brought_forward(environment):
-    slow = HealthCheckFactory(environment=environment, interval_seconds=3600, next_poll_at=at(50))
-    elsewhere = HealthCheckFactory(interval_seconds=3600, next_poll_at=at(50))
-    deployed(environment, 0)
-    services.open_periods(now=at(0))
-    assert at(0) <= HealthCheck.objects.get(pk=slow.pk).next_poll_at < at(0) + timedelta(seconds=15)
-    assert HealthCheck.objects.get(pk=elsewhere.pk).next_poll_at == at(50)
-
-
-def test_bringing_forward_twice_moves_nothing_the_second_time(environment):
-    HealthCheckFactory(environment=environment, next_poll_at=at(50))
-    MonitoringPeriodFactory(deployment=deployed(environment, 0))
-    assert services.quicken_checks(now=at(0)) == 1
-    assert services.quicken_checks(now=at(0)) == 0
-
-
-def test_paused_checks_stay_paused(environment):
-    HealthCheckFactory(environment=environment, next_poll_at=at(50), paused_at=at(-5))
-    deployed(environment, 0)
-    services.open_periods(now=at(0))
-    assert HealthCheck.objects.get().next_poll_at == at(50)
 
 
 @pytest.mark.django_db(transaction=True)

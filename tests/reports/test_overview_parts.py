@@ -113,9 +113,9 @@ def test_a_lane_ends_now_and_shows_even_short_lives():
     ("fields", "why"),
     [
         ({"paused_at": NOW}, "The check is paused."),
-        ({"state": "UP", "latest_reading_at": None}, "The check has not been read yet."),
+        ({"state": "UP", "first_reading_at": None}, "The check has not been read yet."),
         (
-            {"state": "UNKNOWN", "latest_reading_at": NOW, "latest_detail": "the address is private"},
+            {"state": "UNKNOWN", "first_reading_at": NOW, "latest_detail": "the address is private"},
             "Its state is not known: the address is private.",
         ),
     ],

@@ -79,7 +79,7 @@ def rollback_world():
     production = EnvironmentFactory(project=project, name="production", tier="PRODUCTION", created_at=at(0, days=-90))
     staging = EnvironmentFactory(project=project, name="staging", tier="STAGING", created_at=at(0, days=-89))
     checkout = HealthCheckFactory(
-        environment=production, name="Checkout API", state="UP", state_since=at(9, 21), latest_reading_at=NOW
+        environment=production, name="Checkout API", state="UP", state_since=at(9, 21), first_reading_at=NOW
     )
     HealthCheckFactory(
         environment=production, name="Warehouse sync", state="UNKNOWN", paused_at=at(8), is_critical=False
