@@ -74,6 +74,9 @@ class Source(models.Model):
     latest_detail = models.CharField(max_length=300, blank=True, editable=False)
     failing_since = models.DateTimeField(null=True, editable=False)
     next_pull_at = models.DateTimeField(null=True, editable=False)
+    pulled_until = models.DateTimeField(
+        null=True, editable=False, help_text="An existing Prometheus has been asked for everything until here."
+    )
     lease_until = models.DateTimeField(null=True, editable=False)
     lease_key = models.UUIDField(null=True, editable=False)
 
