@@ -3,6 +3,7 @@
 from typing import Any
 
 from celery import shared_task
+from celery.signals import worker_process_shutdown, worker_shutting_down
 from django.utils import timezone
 
 from monitoring import polling, services, store
@@ -12,6 +13,18 @@ from monitoring import polling, services, store
 def open_periods(**kwargs: Any) -> None:
     """Open the monitoring periods of what has gone live."""
     services.open_periods(now=timezone.now())
+
+
+@worker_shutting_down.connect
+def stop_polling(**kwargs: Any) -> None:
+    """Hand over what is polled as soon as the worker is told to end, not when its run is over."""
+    polling.stop()
+
+
+@worker_process_shutdown.connect
+def give_back_shards(**kwargs: Any) -> None:
+    """A process of the pool ends."""
+    polling.hand_over()
 
 
 @shared_task(queue="polls")

@@ -166,7 +166,7 @@ def slow_finding(check, period):
 
 
 def answer_in(check, ms, *, start, end):
-    series = check.series.get()
+    series = check.series.get(aspect="response_time")
     times = [NOON + minute * MINUTE for minute in range(start, end)]
     store_samples([series.pk] * len(times), times, [float(ms)] * len(times))
 
