@@ -149,7 +149,12 @@ def shown(name: Name) -> str:
 
 
 def name_of(metric: str, labels: Mapping[str, str]) -> Name:
-    """Return the name with its labels in order, and the environment taken out of them."""
+    """Return the name with its labels in order, and the environment taken out of them.
+
+    A control character in a value (a line break, say) becomes U+FFFD: it is valid where it comes from.
+    """
+    if any(map(_CONTROL.search, labels.values())):
+        labels = {key: _CONTROL.sub("\ufffd", value) for key, value in labels.items()}
     found = next((key for key in ENVIRONMENT_LABELS if labels.get(key)), None)
     if found is None:
         return Name(metric, tuple(sorted(labels.items())))

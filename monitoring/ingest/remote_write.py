@@ -3,6 +3,7 @@
 from django.http import HttpRequest, HttpResponse
 
 from monitoring import services
+from monitoring.formats.batch import LeftOut
 from monitoring.formats.remote_write import CONTENT_TYPE, MESSAGE, read_write_request, unsnap
 from monitoring.ingest.door import Door, challenged, environment_of, in_road
 from monitoring.models import RefusalReason, SourceKind
@@ -32,14 +33,14 @@ def remote_write(request: HttpRequest, door: Door) -> HttpResponse:
         services.note_refusals(source_id=door.source_id, left_out=taken.left_out, now=door.now)
     faults = [each for each in taken.left_out if each.reason not in _NO_FAULT]
     if faults:
-        return _render(request, _partly(taken))
+        return _render(request, _partly(taken, faults))
     return HttpResponse(status=204)
 
 
-def _partly(taken: Taken) -> Refused:
+def _partly(taken: Taken, faults: list[LeftOut]) -> Refused:
     told = " ".join(
         f"{each.count} × {each.sentence}" + (f" Such as {each.example}." if each.example else "")
-        for each in taken.left_out
+        for each in faults
     )
     return Refused(400, f"{taken.accepted} samples were stored, {taken.rejected} were not: {told}")
 
