@@ -99,7 +99,7 @@ def _subject(scanner: Scanner, kind: str) -> str:
     if word in known:
         return word
     if word in _READ:
-        raise scanner.refuse(f"{_CALLED[kind].capitalize()} has no {word}; write {listed(known)}.", 0)
+        raise scanner.refuse(f"{_CALLED[kind][0].upper()}{_CALLED[kind][1:]} has no {word}; write {listed(known)}.", 0)
     close = difflib.get_close_matches(word.casefold(), known, n=1)
     hint = f" Did you mean {close[0]}?" if close else ""
     raise scanner.refuse(

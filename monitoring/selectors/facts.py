@@ -33,8 +33,8 @@ def _pings(check_ids: Iterable[int]) -> dict[int, Facts]:
     ).order_by("-at")
     latest = (
         Ping.objects.filter(health_check__in=ids)
-        .order_by("health_check", "signal", "-at")
-        .distinct("health_check", "signal")
+        .order_by("health_check_id", "signal", "-at")
+        .distinct("health_check_id", "signal")
         .annotate(began_at=Subquery(began.values("at")[:1]))
     )
     found: dict[int, dict[str, Ping]] = {pk: {} for pk in ids}
