@@ -14,7 +14,7 @@ import numpy as np
 from django.db import transaction
 
 from monitoring.store import postgres, tiers
-from monitoring.store.codec import pack_chunk, pack_run, unpack_batch, unpack_chunk, unpack_run
+from monitoring.store.codec import pack_chunk, pack_table, unpack_chunk, unpack_table
 from monitoring.store.columns import Line, Table, joined, lines, pieces, tidy_line, tidy_table
 from monitoring.store.partitions import ensure
 from monitoring.store.shapes import DAY_US, HOUR_US, SECOND_US, SHELF
@@ -28,10 +28,10 @@ MANY_BATCHES, MANY_SAMPLES, OLD_SECONDS = 128, 100_000, 300
 MOST_BATCHES, MOST_SAMPLES = 1024, 400_000
 #: Samples are expected so long after their hour or day is over.
 HOUR_GRACE_US, DAY_GRACE_US = 2 * 60 * SECOND_US, 15 * 60 * SECOND_US
+#: Samples of a day that is over are waited for until none came for so long, at most: each time the day is packed anew.
+QUIET_SECONDS, WAITED_SECONDS = 60, 600
 #: Samples in one row of a day; a reader of a minute unpacks all of them.
 LONGEST_CHUNK = 16_384
-#: Hours are packed lightly: they live for a day.
-_LIGHTLY = 1
 
 _RUN = [("shelf", "int4"), ("day", "int4"), ("count", "int4"), ("first_us", "int8"), ("last_us", "int8")]
 _HOUR = [("series_id", "int8"), ("hour", "int4"), ("count", "int4")]
@@ -70,7 +70,7 @@ def fold_log(folded: Folded | None = None, *, at_once: bool = False) -> int:
     batches = _oldest_batches()
     if not batches:
         return 0
-    table = tidy_table(joined([Table(*unpack_batch(body)) for _, _, _, body in batches]))
+    table = tidy_table(joined([Table(*unpack_table(body)) for _, _, _, body in batches]))
     postgres.put("monitoring_samplerun", _RUN, _runs(table, open_day()))
     postgres.run(
         "DELETE FROM monitoring_samplebatch WHERE id = ANY(%s::bigint[])", [[place for _, _, place, _ in batches]]
@@ -112,7 +112,7 @@ def _runs(table: Table, first_open_day: int) -> Iterator[tuple[Any, ...]]:
         some = table.pick(periods == period)
         for run in pieces(some, some.series // SHELF):
             first, last = int(run.times.min()), int(run.times.max())
-            yield int(run.series[0]) // SHELF, first // DAY_US, len(run.times), first, last, pack_run(*run)
+            yield int(run.series[0]) // SHELF, first // DAY_US, len(run.times), first, last, pack_table(*run)
 
 
 def now_us() -> int:
@@ -158,7 +158,7 @@ def _put_hours(shelf: int, table: Table) -> None:
         " WHERE series_id = new.series AND hour = new.at",
         [[series for series, _ in new], [hour for _, hour in new]],
     )
-    rows = ((*key, len(line.times), pack_chunk(*line, level=_LIGHTLY)) for key, line in new.items())
+    rows = ((*key, len(line.times), pack_chunk(*line, quickly=True)) for key, line in new.items())
     postgres.put("monitoring_hourchunk", _HOUR, rows)
 
 
@@ -181,7 +181,7 @@ def _take_runs(shelf: int, day: int, *, before_us: int) -> tuple[list[int], Tabl
             {"shelf": shelf, "day": day, "before": before_us},
         )
     )
-    return [place for _, _, place, _ in rows], joined([Table(*unpack_run(body)) for *_, body in rows])
+    return [place for _, _, place, _ in rows], joined([Table(*unpack_table(body)) for *_, body in rows])
 
 
 def _delete_runs(ids: Sequence[int]) -> None:
@@ -210,9 +210,11 @@ def seal_day() -> bool:
     """Fold one shelf's hours and runs of a day that is over into chunks of the day; False when there were none."""
     first_open = open_day()
     due = postgres.run(
-        "(SELECT shelf, day FROM monitoring_samplerun WHERE day < %s LIMIT 1) UNION ALL"
+        "(SELECT shelf, day FROM monitoring_samplerun WHERE day < %s GROUP BY shelf, day"
+        " HAVING max(created_at) <= clock_timestamp() - %s * interval '1 second'"
+        " OR min(created_at) <= clock_timestamp() - %s * interval '1 second' LIMIT 1) UNION ALL"
         " (SELECT (series_id / %s)::int, hour / 24 FROM monitoring_hourchunk WHERE hour < %s LIMIT 1) LIMIT 1",
-        [first_open, SHELF, first_open * 24],
+        [first_open, QUIET_SECONDS, WAITED_SECONDS, SHELF, first_open * 24],
     )
     if not due or not postgres.has_lock(LOCK):
         return False

@@ -38,6 +38,7 @@ _BITS = 255
 _POWERS: Final = 10.0 ** np.arange(10)
 #: Whole numbers up to here are exact floats.
 _EXACT = 2.0**53
+_USUAL = 3
 #: Values by which a power of ten is guessed.
 _GUESSED_BY = 16
 _MASK = (1 << 64) - 1
@@ -53,10 +54,11 @@ class Unreadable(ValueError):
 def frame(parts: list[bytes], level: int) -> bytes:
     """Return `parts` as one frame: a byte that says the version, then the content, compressed where that helps.
 
+    Level 0 compresses nothing.
     Large parts are compressed each by itself: planes of noise spoil the code of those that are not.
     """
     content = b"".join(parts)
-    if len(content) >= _SMALL:
+    if level and len(content) >= _SMALL:
         packed = b"".join(bytes(cramjam.zstd.compress(part, level)) for part in _apart(parts))
         if len(packed) < len(content):
             return bytes([ZSTD]) + packed
@@ -83,8 +85,8 @@ def _apart(parts: list[bytes]) -> Iterator[bytes]:
 # --- integers ---------------------------------------------------------------------------------------------------------
 
 
-def pack_ints(column: Ints, *, is_time: bool = False) -> list[bytes]:
-    """Return a column of integers as bytes, in parts.
+def pack_ints(column: Ints, *, is_time: bool = False, quickly: bool = False) -> list[bytes]:
+    """Return a column of integers as bytes, in parts; quickly, without a look at which way is the smaller.
 
     Differences of times are kept in seconds or milliseconds where they are whole. All of them wrap around at 64 bits,
     so that every column comes back as it was.
@@ -92,12 +94,12 @@ def pack_ints(column: Ints, *, is_time: bool = False) -> list[bytes]:
     words = column.view(np.uint64)
     if not len(words):
         return [_INTS.pack(_DIRECT, 0, 0, 1, 0, 0, 0)]
-    how, rest, least, low = _steps(words) if is_time else _smaller(column, words)
-    unit = _unit(rest) if is_time else 1
+    how, rest, least, low = _steps(words) if is_time else _direct(column, words) if quickly else _smaller(column, words)
+    most = int(rest.max()) if len(rest) else 0
+    unit = _unit(rest) if is_time and most else 1
     if unit > 1:
-        rest = rest // np.uint64(unit)
-    bits = int(rest.max()).bit_length() if len(rest) else 0
-    width = (max(bits - low, 0) + 7) // 8
+        rest, most = rest // np.uint64(unit), most // unit
+    width = (max(most.bit_length() - low, 0) + 7) // 8
     head = _INTS.pack(how, low, width, unit, len(column), int(column[0]), least)
     return [head, *_planes(rest, low, width)]
 
@@ -133,6 +135,11 @@ def _smaller(column: Ints, words: _Words) -> tuple[int, _Words, int, int]:
     spread, moved = _spread(floats), _spread(moves) if len(moves) else math.inf
     if moved <= spread:
         return _steps(words, moved)
+    return _direct(column, words, spread)
+
+
+def _direct(column: Ints, words: _Words, spread: float = 0.0) -> tuple[int, _Words, int, int]:
+    """Keep a column by the differences from the least: (how, what is left, the least, bits of the lowest plane)."""
     least = int(column.min())
     return _DIRECT, words - np.uint64(least & _MASK), least, _low_bits(spread, len(words))
 
@@ -177,12 +184,12 @@ def _words(content: bytes | memoryview, at: int, count: int, low: int, width: in
 # --- floats -----------------------------------------------------------------------------------------------------------
 
 
-def pack_floats(column: Floats) -> list[bytes]:
+def pack_floats(column: Floats, *, quickly: bool = False) -> list[bytes]:
     """Return a column of floats as bytes, in parts, whatever their bits are."""
-    power, whole = _as_whole(column)
+    power, whole = _as_whole(column, quickly)
     if whole is not None:
-        return [_FLOATS.pack(power), *pack_ints(whole)]
-    return [_FLOATS.pack(_BITS), *pack_ints(column.view(np.int64))]
+        return [_FLOATS.pack(power), *pack_ints(whole, quickly=quickly)]
+    return [_FLOATS.pack(_BITS), *pack_ints(column.view(np.int64), quickly=quickly)]
 
 
 def unpack_floats(content: bytes | memoryview, at: int) -> tuple[Floats, int]:
@@ -192,13 +199,15 @@ def unpack_floats(content: bytes | memoryview, at: int) -> tuple[Floats, int]:
     return (whole.view(np.float64) if power == _BITS else whole / _POWERS[power]), end
 
 
-def _as_whole(column: Floats) -> tuple[int, Ints | None]:
+def _as_whole(column: Floats, quickly: bool) -> tuple[int, Ints | None]:
     """The least power of ten that makes all of `column` whole, with those whole numbers, if there is one.
+
+    Quickly, thousandths are tried first: most of what is measured is whole in them.
 
     The nearest float to a decimal fraction is the quotient of two exact floats, so dividing gives back the same bits.
     """
     with np.errstate(all="ignore"):
-        for power in _candidates(column):
+        for power in itertools.chain([_USUAL] if quickly else [], _candidates(column)):
             scaled = column * _POWERS[power]
             if np.abs(scaled).max(initial=0.0) < _EXACT:
                 whole = np.rint(scaled).astype(np.int64)
@@ -207,8 +216,7 @@ def _as_whole(column: Floats) -> tuple[int, Ints | None]:
     return _BITS, None
 
 
-def _candidates(column: Floats) -> list[int]:
+def _candidates(column: Floats) -> Iterator[int]:
     """The powers of ten that make some of the column whole, spread over it; the least first."""
     some = column[:: max(len(column) // _GUESSED_BY, 1)][:, None]
-    fits = (np.rint(some * _POWERS) / _POWERS == some).all(axis=0)
-    return [int(power) for power in np.flatnonzero(fits)]
+    yield from np.flatnonzero((np.rint(some * _POWERS) / _POWERS == some).all(axis=0)).tolist()

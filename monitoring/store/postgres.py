@@ -8,8 +8,8 @@ from typing import Any, Final
 from django.db import connection
 
 # A header of 19 bytes; per row a count of fields and per field its length; a trailer of two bytes.
-_HEADER: Final = b"PGCOPY\n\xff\r\n\0" + bytes(8)
-_TRAILER: Final = b"\xff\xff"
+HEADER: Final = b"PGCOPY\n\xff\r\n\0" + bytes(8)
+TRAILER: Final = b"\xff\xff"
 _ROW: Final = struct.Struct(">hiqiqiqi")
 _INTEGERS: Final = {"int4": ("i", 4), "int8": ("q", 8)}
 
@@ -22,7 +22,7 @@ def rows(query: str, parameters: dict[str, Any]) -> Iterator[Row]:
     buffer = io.BytesIO()
     with connection.cursor() as cursor:
         cursor.copy_expert(f"COPY ({cursor.mogrify(query, parameters).decode()}) TO STDOUT (FORMAT binary)", buffer)
-    view, at, end = buffer.getbuffer(), len(_HEADER), buffer.tell() - len(_TRAILER)
+    view, at, end = buffer.getbuffer(), len(HEADER), buffer.tell() - len(TRAILER)
     while at < end:
         _, _, tier, _, owner, _, place, length = _ROW.unpack_from(view, at)
         at += _ROW.size
@@ -35,7 +35,7 @@ def put(table: str, columns: Sequence[tuple[str, str]], new: Iterable[Sequence[A
     numbers = "".join(f"i{_INTEGERS[kind][0]}" for _, kind in columns)
     layout = struct.Struct(f">h{numbers}i")
     lengths = [_INTEGERS[kind][1] for _, kind in columns]
-    parts, count = [_HEADER], 0
+    parts, count = [HEADER], 0
     for *values, body in new:
         fields = [field for pair in zip(lengths, values, strict=True) for field in pair]
         parts += (layout.pack(len(columns) + 1, *fields, len(body)), body)
@@ -44,7 +44,7 @@ def put(table: str, columns: Sequence[tuple[str, str]], new: Iterable[Sequence[A
         names = ", ".join([*(name for name, _ in columns), "body"])
         with connection.cursor() as cursor:
             cursor.copy_expert(
-                f"COPY {table} ({names}) FROM STDIN (FORMAT binary)", io.BytesIO(b"".join([*parts, _TRAILER]))
+                f"COPY {table} ({names}) FROM STDIN (FORMAT binary)", io.BytesIO(b"".join([*parts, TRAILER]))
             )
     return count
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from monitoring.store import postgres
-from monitoring.store.codec import unpack_batch, unpack_chunk, unpack_run
+from monitoring.store.codec import unpack_chunk, unpack_table
 from monitoring.store.columns import Line, Table, joined, lines, tidy_line, tidy_table
 from monitoring.store.shapes import DAY_US, HOUR_US, NOTHING, SHELF, Sample, Samples, microseconds, moment
 
@@ -101,10 +101,8 @@ def _lines(query: str, series_ids: Collection[int], parameters: dict[str, Any]) 
     for tier, owner, _, body in sorted(
         postgres.rows(query, parameters | {"series": series, "shelves": shelves}), key=_rank
     ):
-        if tier == Tier.RUN:
-            shared.append(Table(*unpack_run(body)))
-        elif tier == Tier.BATCH:
-            shared.append(Table(*unpack_batch(body)))
+        if tier >= Tier.RUN:
+            shared.append(Table(*unpack_table(body)))
         else:
             parts[owner].append(Line(*unpack_chunk(body)))
     for owner, line in lines(_wanted(shared, series)).items():

@@ -24,8 +24,11 @@ def same(one, other):
 
 def comes_back(times, values):
     times, values = np.array(times, np.int64), np.asarray(values, np.float64)
-    found_times, found_values = codec.unpack_chunk(codec.pack_chunk(times, values))
-    return same(found_times, times) and same(found_values, values)
+    for quickly in (False, True):
+        found_times, found_values = codec.unpack_chunk(codec.pack_chunk(times, values, quickly=quickly))
+        if not (same(found_times, times) and same(found_values, values)):
+            return False
+    return True
 
 
 @given(st.lists(st.tuples(INT64, BITS), **LISTS))
@@ -51,11 +54,10 @@ def test_gaps_repeats_and_steps_back_come_back(first, steps, values):
 
 
 @given(st.lists(st.tuples(INT64, INT64, BITS), **LISTS))
-def test_tables_of_many_series_come_back_as_a_run_and_as_a_batch(rows):
+def test_tables_of_many_series_come_back(rows):
     series, times, bits = zip(*rows, strict=True) if rows else ((), (), ())
     table = np.array(series, np.int64), np.array(times, np.int64), floats_of(bits)
-    assert all(map(same, codec.unpack_run(codec.pack_run(*table)), table))
-    assert all(map(same, codec.unpack_batch(codec.pack_batch(*table)), table))
+    assert all(map(same, codec.unpack_table(codec.pack_table(*table)), table))
 
 
 @given(st.lists(INT64, **LISTS), st.booleans())
@@ -112,7 +114,7 @@ def test_a_format_of_a_later_version_is_refused(bad):
     with pytest.raises(Unreadable):
         codec.unpack_chunk(bad)
     with pytest.raises((Unreadable, Exception)):
-        codec.unpack_batch(bad + bytes(8))
+        codec.unpack_table(bad + bytes(8))
 
 
 @settings(max_examples=30)

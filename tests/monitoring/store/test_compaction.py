@@ -23,8 +23,9 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture(autouse=True)
 def clock(monkeypatch):
-    """The database's clock, as compaction reads it."""
+    """The database's clock, as compaction reads it; and nothing late is waited for."""
     monkeypatch.setattr(compaction, "now_us", lambda: NOW_US)
+    monkeypatch.setattr(compaction, "QUIET_SECONDS", 0)
 
 
 @pytest.fixture
@@ -143,6 +144,27 @@ def test_backfill_of_weeks_is_folded_into_days(series):
     assert everything(series) == before
 
 
+def test_late_samples_are_waited_for_until_they_cease_and_can_be_read_meanwhile(series, monkeypatch):
+    monkeypatch.setattr(compaction, "QUIET_SECONDS", 60)
+    put(series, every(300, TODAY - DAY_US, TODAY))
+    fold()
+    assert (SampleRun.objects.count(), DayChunk.objects.count()) == (1, 0)
+    assert len(everything(series)[series][0]) == 288
+    SampleRun.objects.update(created_at=datetime.now(UTC) - timedelta(seconds=61))
+    fold()
+    assert (SampleRun.objects.count(), DayChunk.objects.count()) == (0, 1)
+
+
+def test_late_samples_that_never_cease_are_not_waited_for_for_ever(series, monkeypatch):
+    monkeypatch.setattr(compaction, "QUIET_SECONDS", 60)
+    put(series, [TODAY - DAY_US])
+    fold()
+    SampleRun.objects.update(created_at=datetime.now(UTC) - timedelta(seconds=601))
+    put(series, [TODAY - 1])
+    fold()
+    assert DayChunk.objects.get().count == 2
+
+
 def test_a_day_of_many_samples_is_kept_in_several_rows(series, monkeypatch):
     monkeypatch.setattr(compaction, "LONGEST_CHUNK", 1000)
     put(series, every(60, TODAY - DAY_US, TODAY))
@@ -178,7 +200,8 @@ def test_a_step_that_fails_has_done_nothing(series, monkeypatch):
 
     with monkeypatch.context() as patch:
         patch.setattr(compaction, "_delete_runs", broken)
-        pytest.raises(RuntimeError, fold)
+        with pytest.raises(RuntimeError):
+            fold()
     assert everything(series) == before
     fold()
     assert everything(series) == before
