@@ -38,8 +38,14 @@ def suggestions(metrics: Iterable[Measured], *, has_checks: bool) -> list[Sugges
 
 
 def _of_checks() -> Iterator[Suggestion]:
-    certificate = {"kind": "THRESHOLD", "aspect": "certificate_days", "aggregate": "MIN", "direction": "BELOW"}
-    certificate |= {"threshold": 14.0, "clear_threshold": 20.0, "window_seconds": 6 * HOUR, "severity": "MAJOR"}
+    certificate: dict[str, Any] = {"kind": "THRESHOLD", "aspect": "certificate_days", "direction": "BELOW"}
+    certificate |= {
+        "aggregate": "MIN",
+        "threshold": 14.0,
+        "clear_threshold": 20.0,
+        "window_seconds": 6 * HOUR,
+        "severity": "MAJOR",
+    }
     yield Suggestion(
         "checks:certificate", "A certificate runs out", "Two weeks are time enough to renew it.", certificate
     )

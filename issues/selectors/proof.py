@@ -64,7 +64,7 @@ def checks_of(issue: Issue) -> list[HealthCheck]:
 def alerts_of(issue: Issue) -> list[Alert]:
     """Return the latest alert of each rule and thing that are sightings of `issue`."""
     rows = Alert.objects.filter(occurrence__issue=issue).select_related(
-        "rule__metric", "rule__health_check", "rule__objective__environment", "environment", "series"
+        "rule__metric", "rule__health_check", "rule__objective__environment", "environment", "series", "answered_by"
     )
     latest = {(alert.rule_id, alert.key): alert for alert in rows.order_by("began_at", "pk")}
     return list(latest.values())

@@ -27,6 +27,18 @@ from postdeploy.forms import DurationField
 
 MAX_LABELS = 10
 WAYS = [(Direction.ABOVE, "above, or rises by more than"), (Direction.BELOW, "below, or falls by more than")]
+#: What cannot be left empty where it shows.
+ASKED = (
+    "subject",
+    "objective",
+    "aggregate",
+    "direction",
+    "threshold",
+    "versus",
+    "is_relative",
+    "speed",
+    "window_seconds",
+)
 #: Fields of each kind of rule; the stylesheet hides the others.
 PARTS = {
     "what": ("kind", "subject", "health_check", "labels", "objective", "environment"),
@@ -45,7 +57,7 @@ class LabelsField(forms.CharField):
         """Return a dict as it would be typed."""
         return ", ".join(f"{name}={text}" for name, text in value.items()) if isinstance(value, dict) else value
 
-    def clean(self, value: Any) -> dict[str, str]:  # type: ignore[override]
+    def clean(self, value: Any) -> dict[str, str]:
         """Return the labels, each name once."""
         text = super().clean(value)
         found: dict[str, str] = {}
@@ -61,6 +73,8 @@ class LabelsField(forms.CharField):
 
 class RuleForm(forms.Form):
     """An alert rule, as it is added and edited."""
+
+    use_required_attribute = False
 
     kind = forms.ChoiceField(
         label="Tell somebody when", choices=RuleKind, widget=forms.RadioSelect, initial=RuleKind.THRESHOLD
@@ -82,14 +96,7 @@ class RuleForm(forms.Form):
         label="Well again at", required=False,
         help_text="Between the two nothing changes, so that it does not flap. Empty: at the threshold.",
     )  # fmt: skip
-    is_relative = forms.TypedChoiceField(
-        label="In",
-        choices=[("1", "per cent"), ("", "units")],
-        required=False,
-        initial="1",
-        coerce=bool,
-        empty_value=False,
-    )
+    is_relative = forms.ChoiceField(label="In", choices=[("1", "per cent"), ("", "units")], required=False, initial="1")
     versus = forms.ChoiceField(label="Compared with", choices=Versus, required=False, initial=Versus.BEFORE)
     speed = forms.ChoiceField(label="How fast", choices=Speed, required=False, initial=Speed.FAST)
     window_seconds = DurationField(
@@ -125,7 +132,9 @@ class RuleForm(forms.Form):
 
     @property
     def parts(self) -> dict[str, list[forms.BoundField]]:
-        """The fields by card."""
+        """The fields by card, for the page: what shows for a kind is asked for, whatever the others ask."""
+        for name in ASKED:
+            self.fields[name].required = True
         return {part: [self[name] for name in names] for part, names in PARTS.items()}
 
     def clean(self) -> dict[str, Any]:
@@ -156,6 +165,7 @@ class RuleForm(forms.Form):
         given["aspect"] = key if sort == "aspect" else ""
         for name in ("aggregate", "direction", "versus", "speed"):
             given[name] = given[name] or self.fields[name].initial
+        given["is_relative"] = bool(given["is_relative"])
         given["window_seconds"] = given["window_seconds"] or 300
         given["hold_seconds"] = given["hold_seconds"] or 0
         given |= _bounds(given, kind)

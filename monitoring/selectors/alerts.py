@@ -164,7 +164,7 @@ def _counts(rules: Sequence[AlertRule], now: datetime) -> dict[int, dict[str, An
         noise=Count("pk", filter=Q(answer=Usefulness.NO)),
         late=Count("pk", filter=Q(answer=Usefulness.LATE)),
     )
-    return {row["rule"]: row for row in found}
+    return {row["rule"]: dict(row) for row in found}
 
 
 def score_of(rule: AlertRule) -> Score:

@@ -10,7 +10,7 @@ from django.db.models import Count, QuerySet
 from monitoring import rules
 from monitoring.models import Objective
 from monitoring.selectors.objectives import tally_of
-from monitoring.selectors.quiet import quiet_spans
+from monitoring.selectors.quiet import Subject, quiet_spans
 from postdeploy.lib import words
 
 #: Buckets weigh alike: long ones would make a minute of readings count for all of it.
@@ -62,6 +62,11 @@ class ObjectiveRow:
         return "no data" if self.good_percent is None else words.share(self.good_percent, 100)
 
     @property
+    def target_words(self) -> str:
+        """What was promised, exactly: 99.99 % is not 100 %."""
+        return f"{self.objective.target_percent:g}{words.NBSP}%"
+
+    @property
     def burn_words(self) -> str:
         """How fast the budget burnt in the last hour."""
         return "no data" if self.burn is None else f"{words.number(round(self.burn, 2))} times"
@@ -81,7 +86,7 @@ def objective_rows(objectives: QuerySet[Objective], *, now: datetime) -> list[Ob
 
 def _row(objective: Objective, now: datetime) -> ObjectiveRow:
     start = now - objective.window
-    spans = quiet_spans([("", objective.environment, None)], start, now)[""]
+    spans = quiet_spans([Subject("", objective.environment, objective.health_check_id)], start, now)[""]
     tally = tally_of(objective, start, now, step=STEP, spans=spans)
     recent = tally_of(objective, now - RECENT - timedelta(minutes=1), now, spans=spans)
     total, bad = float(tally.total.sum()), float(tally.bad.sum())

@@ -54,6 +54,12 @@ class Line:
     points: tuple[tuple[float, float | None], ...]
     measured: float
 
+    @property
+    def span(self) -> tuple[float, float] | None:
+        """The lowest and the highest value of the picture, None without any."""
+        known = [value for _, value in self.points if value is not None]
+        return (min(known), max(known)) if known else None
+
 
 @dataclass(frozen=True)
 class Preview:

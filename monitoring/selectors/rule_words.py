@@ -16,9 +16,9 @@ ASPECTS: Mapping[str, tuple[str, str]] = {
     "first_byte": ("Time to first byte", "ms"),
 }
 _VERSUS = {
-    Versus.BEFORE: "than in the window before",
-    Versus.DAY: "than a day before",
-    Versus.WEEK: "than a week before",
+    Versus.BEFORE: "the window before",
+    Versus.DAY: "a day before",
+    Versus.WEEK: "a week before",
 }
 _OF = {
     Aggregate.MEAN: "mean of", Aggregate.MAX: "highest", Aggregate.MIN: "lowest", Aggregate.LAST: "latest",

@@ -14,7 +14,7 @@ from monitoring.rules.conditions import ABOVE
 from monitoring.rules.values import Floats, Spans
 from monitoring.selectors.lines import read_lines
 from monitoring.selectors.objectives import tally_of
-from monitoring.selectors.quiet import quiet_spans
+from monitoring.selectors.quiet import Subject, quiet_spans
 from monitoring.selectors.rule_words import subject_of_series
 
 #: More series than this are most likely one label too many.
@@ -38,6 +38,12 @@ class Watched:
     since: datetime
     series: Series | None = None
     objective: Objective | None = None
+
+    @property
+    def health_check_id(self) -> int | None:
+        """The check that is measured, if it is one."""
+        subject = self.series or self.objective
+        return subject.health_check_id if subject else None
 
 
 @dataclass(frozen=True)
@@ -110,17 +116,29 @@ def readings(rule: AlertRule, watched: Sequence[Watched], moments: Floats) -> li
     """Return the values of `rule` at `moments` (sorted, seconds since 1970) for each of `watched`."""
     if not watched or not len(moments):
         return []
-    spans = quiet_spans([(one.key, one.environment, one.series) for one in watched], at(moments[0]), at(moments[-1]))
+    spans = _quiet(rule, watched, moments)
     if rule.kind == RuleKind.BURN_RATE:
         return [_burn(rule, one, moments, spans[one.key]) for one in watched if one.objective]
     return _of_series(rule, watched, moments, spans)
+
+
+def _quiet(rule: AlertRule, watched: Sequence[Watched], moments: Floats) -> dict[str, Spans]:
+    """Maintenance from where the first value looks back to."""
+    back = max(burn.long for burn in rules.SLOW) if rule.kind == RuleKind.BURN_RATE else look_back_of(rule)
+    subjects = [Subject(one.key, one.environment, one.health_check_id) for one in watched]
+    return quiet_spans(subjects, at(float(moments[0]) - back), at(float(moments[-1]) + 1))
+
+
+def look_back_of(rule: AlertRule) -> float:
+    """Return how much history before a moment the value of `rule` needs, in seconds."""
+    return rules.look_back(condition_of(rule)) + step_of(rule)
 
 
 def _of_series(
     rule: AlertRule, watched: Sequence[Watched], moments: Floats, spans: Mapping[str, Spans]
 ) -> list[Reading]:
     condition = condition_of(rule)
-    start = float(moments[0]) - rules.look_back(condition) - step_of(rule)
+    start = float(moments[0]) - look_back_of(rule)
     lines = read_lines([one.series for one in watched if one.series], at(start), at(float(moments[-1]) + 1))
     found = []
     for one in watched:

@@ -24,8 +24,8 @@ from postdeploy.lib.claims import move
 
 #: What a rule asks: a change of one of these begins its history anew.
 DEFINITION = (
-    "environment", "kind", "metric", "aspect", "health_check", "objective", "labels", "aggregate", "direction",
-    "window_seconds", "threshold", "clear_threshold", "hold_seconds", "versus", "is_relative", "speed",
+    "environment_id", "kind", "metric_id", "aspect", "health_check_id", "objective_id", "labels", "aggregate",
+    "direction", "window_seconds", "threshold", "clear_threshold", "hold_seconds", "versus", "is_relative", "speed",
 )  # fmt: skip
 MAX_RULES = 500
 
@@ -53,7 +53,7 @@ def save_rule(*, project: Project, now: datetime, rule: AlertRule | None = None,
 
 
 def _asked(rule: AlertRule) -> tuple[Any, ...]:
-    return tuple(getattr(rule, AlertRule._meta.get_field(name).attname) for name in DEFINITION)
+    return tuple(getattr(rule, name) for name in DEFINITION)
 
 
 def complete_rule(rule: AlertRule) -> None:

@@ -32,7 +32,7 @@ def _found(request: HttpRequest, project: str, alert: int, at_least: Role = Role
     rows = Alert.objects.visible_to(request.user).of(found).fired()
     row = rows.select_related(
         "rule__project", "rule__environment", "rule__metric", "rule__health_check__environment",
-        "rule__objective__environment", "rule__objective__health_check", "environment", "series", "answered_by",
+        "rule__objective__environment", "rule__objective__health_check", "environment", "series", "answered_by", "occurrence__issue__project",
     ).filter(pk=alert).first()  # fmt: skip
     if row is None:
         raise Http404("No such alert.")

@@ -15,6 +15,7 @@ from deployments.models import Deployment, Environment, Project, Role
 from deployments.selectors import project_for
 from issues import process
 from issues.models import Issue, Severity
+from issues.selectors import alerts_of
 from issues.services import open_issue
 from postdeploy.lib.htmx import live_page
 from support import selectors
@@ -126,6 +127,7 @@ def issue_page(
         "project": project,
         "issue": issue,
         "story": selectors.issue_story(issue, tiers=ensure_tiers(project), now=now),
+        "alerts": alerts_of(issue),
         "targets": process.targets(issue.status, may["role"]),
         "people": responders(project) if may["may_work"] else [],
         "severities": Severity,
