@@ -17,7 +17,7 @@ import pycurl
 
 from postdeploy import __version__
 from postdeploy.lib.addresses import AddressRefused, UrlRefused, check_url, refusal
-from postdeploy.lib.http.facts import Failure, Outcome, Phase, Request, Response, Timings
+from postdeploy.lib.http.facts import MAX_TIMEOUT_S, Failure, Outcome, Phase, Request, Response, Timings
 from postdeploy.lib.http.failures import explain, timeout_phase
 
 MAX_REDIRECTS = 3
@@ -59,8 +59,12 @@ class Exchange:
         self._allowed = allowed_networks
         self._head = bytearray()
         self._sockets: list[socket.SocketType] = []
+        # what the handle is set to: most requests are like the one before, and each setting costs
         self._version = ""
         self._certificate: tuple[bytes, bytes] | None = None
+        self._mode: tuple[bool, bool] | None = None
+        self._headers: Mapping[str, str] | None = None
+        self._is_plain_get = False
         self._set_constants()
 
     def _set_constants(self) -> None:
@@ -73,6 +77,9 @@ class Exchange:
         curl.setopt(pycurl.OPENSOCKETFUNCTION, self._open_socket)
         curl.setopt(pycurl.WRITEFUNCTION, self._write)
         curl.setopt(pycurl.HEADERFUNCTION, self._head.extend)
+        curl.setopt(
+            pycurl.CONNECTTIMEOUT_MS, round(2 * MAX_TIMEOUT_S * 1000)
+        )  # the total is shorter
         if path := ca_file():
             curl.setopt(pycurl.CAINFO, path)
 
@@ -94,13 +101,16 @@ class Exchange:
         self._trouble: str | None = None
         curl = self.curl
         curl.setopt(pycurl.URL, hop.url)
-        self._load_method(hop)
-        curl.setopt(pycurl.HTTPHEADER, ["Expect:", *(f"{name}: {value}" for name, value in hop.headers.items())])
-        curl.setopt(pycurl.FRESH_CONNECT, self.request.fresh)
-        curl.setopt(pycurl.FORBID_REUSE, self.request.fresh)
-        curl.setopt(pycurl.DNS_CACHE_TIMEOUT, 0 if self.request.fresh else DNS_CACHE_S)
-        curl.setopt(pycurl.SSL_SESSIONID_CACHE, not self.request.fresh)  # a resumed session shows no certificate
-        curl.setopt(pycurl.OPT_CERTINFO, hop.url.startswith("https:"))
+        is_plain_get = hop.method == "GET" and hop.body is None
+        if not (is_plain_get and self._is_plain_get):
+            self._load_method(hop)
+            self._is_plain_get = is_plain_get
+        if hop.headers != self._headers:
+            self._headers = hop.headers
+            curl.setopt(pycurl.HTTPHEADER, ["Expect:", *(f"{name}: {value}" for name, value in hop.headers.items())])
+        mode = (self.request.fresh, hop.url.startswith("https:"))
+        if mode != self._mode:
+            self._load_mode(*mode)
         if self.request.version != self._version:
             self._version = self.request.version
             curl.setopt(pycurl.HTTP_VERSION, _VERSIONS[self._version])
@@ -108,7 +118,14 @@ class Exchange:
             self._load_certificate(hop.certificate)
         left_ms = max(1, round((self.request.timeout_s - (time.monotonic() - self._began_at)) * 1000))
         curl.setopt(pycurl.TIMEOUT_MS, left_ms)
-        curl.setopt(pycurl.CONNECTTIMEOUT_MS, left_ms)
+
+    def _load_mode(self, fresh: bool, is_tls: bool) -> None:
+        self._mode = (fresh, is_tls)
+        self.curl.setopt(pycurl.FRESH_CONNECT, fresh)
+        self.curl.setopt(pycurl.FORBID_REUSE, fresh)
+        self.curl.setopt(pycurl.DNS_CACHE_TIMEOUT, 0 if fresh else DNS_CACHE_S)
+        self.curl.setopt(pycurl.SSL_SESSIONID_CACHE, not fresh)  # a resumed session shows no certificate
+        self.curl.setopt(pycurl.OPT_CERTINFO, is_tls)
 
     def _load_certificate(self, certificate: tuple[bytes, bytes] | None) -> None:
         self._certificate = certificate
@@ -160,7 +177,7 @@ class Exchange:
         for opened in self._sockets:
             opened.close()  # libcurl works on a duplicate
         self._sockets.clear()
-        self._spent += self._timings()
+        self._spent = self._spent + self._timings() if self._redirects else self._timings()
         outcome = self._outcome(code, message)
         if outcome.failure or not self.request.follow or outcome.status not in _REDIRECTS:
             return outcome
