@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from django.db import connection
@@ -32,14 +33,14 @@ def append(
     *,
     source_id: int | None = None,
     key: str = "",
-    only_if: tuple[str, Sequence[object]] | None = None,
+    only_if: tuple[str, Sequence[Any]] | None = None,
 ) -> bool:
     """Store samples, given as three columns of one length, in the caller's transaction.
 
     `times_us` are microseconds since 1970; values must be finite (ValueError). The first value stored for a series and
     time stays, a repeat changes nothing. False when this `source_id` and `key` were appended before, in the last two
-    days at least: then nothing is stored. Neither is it, and False, when the statement `only_if` (SQL that may write, and
-    its parameters) gives no row: whatever that writes and the samples are stored together or not at all.
+    days at least: then nothing is stored. Nor is it, and False, when the statement `only_if` (SQL that may write, and
+    its parameters) gives no row: what that writes and the samples are stored together or not at all.
     """
     columns = np.asarray(series, np.int64), np.asarray(times_us, np.int64), np.asarray(values, np.float64)
     count = len(columns[0])
