@@ -1,11 +1,12 @@
 """The run: slots come due, probes start at their time, what came of them is judged at once and kept twice a second."""
 
 import logging
+import resource
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from functools import partial
+from functools import cache, partial
 
 import numpy as np
 from django.db import InterfaceError, OperationalError, connection
@@ -23,6 +24,7 @@ from postdeploy.lib.http import Loop, Outcome
 
 logger = logging.getLogger(__name__)
 
+MANY_FILES = 65_536
 #: At most so many probes at once; what is due beyond waits, which shows as lateness.
 CONCURRENCY = 2000
 #: Probes start in small groups: their answers come together too, and each waking-up costs as much as a probe.
@@ -61,6 +63,7 @@ class Engine:
         self.counts = Counts()
         self.is_stopping = is_stopping
         self._pool = Pool()
+        allow_many_files()
         self._loop = self._new_loop()
         self._running: dict[int, tuple[Planned, Compiled, int]] = {}
         self._number = 0
@@ -208,7 +211,7 @@ class Engine:
     def _step(self, planned: Planned, ok: bool | None, detail: str) -> None:
         """Change the check's state, to be written with the batch."""
         at = _moment(self.clock.now_us())
-        step = next_state(planned.standing, ok=ok, at=at, threshold=planned.check.failure_threshold)
+        step = next_state(planned.standing, ok=ok, at=at, threshold=planned.threshold)
         planned.standing, planned.detail = step.to, detail
         if ok is not None and planned.first_reading_at is None:
             planned.first_reading_at = at
@@ -342,6 +345,15 @@ class Engine:
     def close(self) -> None:
         """Drop the connections."""
         self._loop.close()
+
+
+@cache
+def allow_many_files() -> None:
+    """Raise the limit of open files as far as the system lets us: 1024 is soon reached by connections that are kept."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MANY_FILES if hard == resource.RLIM_INFINITY else min(hard, MANY_FILES)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _failure(planned: Planned, reading: Reading, slot_us: int) -> Failure:

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 
 from django.db import connection
-from django.db.models import QuerySet
+from django.db.models import F, QuerySet
 
 from monitoring.maintenance import Window, covers
 from monitoring.models import HealthCheck, MaintenanceWindow, MonitoringPeriod, Series
@@ -28,10 +28,28 @@ class Planned:
     """One check of ours, with what the next readings need; its `standing` is ahead of its row until it is kept."""
 
     __slots__ = (
-        "changed_at", "check", "compiled", "detail", "due_us", "environment_id", "extra_done_us", "extra_us", "faults",
+        "changed_at",
+        "compiled",
+        "detail",
+        "due_us",
+        "environment_id",
+        "extra_done_us",
+        "extra_us",
+        "faults",
         "first_reading_at",
-        "interval_us", "is_resting", "parked_until", "phase", "pk", "project_id", "running_us", "series", "shard",
+        "interval_us",
+        "is_resting",
+        "own_seconds",
+        "parked_until",
+        "phase",
+        "pk",
+        "project_id",
+        "row",
+        "running_us",
+        "series",
+        "shard",
         "standing",
+        "threshold",
     )  # fmt: skip
 
     def __init__(self, check: HealthCheck) -> None:
@@ -59,10 +77,11 @@ class Planned:
 
     def define(self, check: HealthCheck) -> None:
         """Take over what people set; what the poller knows of the check stays."""
-        self.check = check
+        self.row: HealthCheck | None = check  # until it is compiled: thousands of rows are much memory
+        self.own_seconds, self.threshold = check.interval_seconds, check.failure_threshold
         self.changed_at: datetime = check.changed_at
         self.environment_id: int = check.environment_id
-        self.project_id: int = check.environment.project_id
+        self.project_id: int = check.project_id  # type: ignore[attr-defined]  # annotated
         self.interval_us = grid.interval_in_force(check.interval_seconds, None)
         self.extra_us = _us(check.extra_at) if check.extra_at else NEVER
         # what was parked is tried again once somebody has changed it
@@ -160,7 +179,7 @@ class Plan:
         active, changed = _survey(self.shards)
         known = {pk: planned.changed_at for pk, planned in self.checks.items()}
         if is_whole or active != len(known):
-            there = dict(ours.active().values_list("pk", "changed_at"))
+            there = dict(ours.active().order_by().values_list("pk", "changed_at"))
             for pk in known.keys() - there.keys():
                 del self.checks[pk]
             changed = list(there.items())
@@ -196,7 +215,7 @@ class Plan:
 
     def _set_pace(self, planned: Planned) -> None:
         asked = self._paces.get(planned.environment_id)
-        planned.interval_us = grid.interval_in_force(planned.check.interval_seconds, asked)
+        planned.interval_us = grid.interval_in_force(planned.own_seconds, asked)
 
     def _refresh_rest(self, now: datetime, now_us: int) -> None:
         windows = _windows_at(now)
@@ -220,7 +239,8 @@ class Plan:
     def compile(self, planned: Planned) -> Compiled:
         """Return what to ask; raises what keeps the row from being evaluated."""
         if planned.compiled is None:
-            planned.compiled = compiled(planned.check)
+            row = planned.row or _rows().get(pk=planned.pk)
+            planned.compiled, planned.row = compiled(row), None
         return planned.compiled
 
     def count_by_shard(self) -> Counter[int]:
@@ -229,7 +249,7 @@ class Plan:
 
 
 def _rows() -> "QuerySet[HealthCheck]":
-    return HealthCheck.objects.active().select_related("environment")
+    return HealthCheck.objects.active().annotate(project_id=F("environment__project_id")).order_by()
 
 
 def _survey(shards: Collection[int]) -> tuple[int, list[tuple[int, datetime]]]:

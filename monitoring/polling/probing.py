@@ -20,7 +20,7 @@ class Compiled:
     With requests it goes over the loop, without them `run` reads it, and blocks.
     """
 
-    row: HealthCheck
+    pk: int
     check: Check
     request: Request | None = None
     fresh_request: Request | None = None
@@ -32,7 +32,7 @@ class Compiled:
 
     def run(self, now: datetime) -> Reading:
         """Read the check, within its time limit."""
-        facts = facts_of({self.row.pk: self.check}, now=now).get(self.row.pk)
+        facts = facts_of({self.pk: self.check}, now=now).get(self.pk)
         return run(self.check, networks(), now=now, facts=facts)
 
 
@@ -40,8 +40,8 @@ def compiled(row: HealthCheck) -> Compiled:
     """Return what to ask; an exception when the row cannot be evaluated (a secret of another key, an odd URL)."""
     check = compile_check(row)
     if isinstance(check, HttpCheck):
-        return Compiled(row, check, check.request, check.fresh_request)
-    return Compiled(row, check)
+        return Compiled(row.pk, check, check.request, check.fresh_request)
+    return Compiled(row.pk, check)
 
 
 def networks() -> tuple[str, ...]:

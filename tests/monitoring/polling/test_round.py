@@ -363,7 +363,7 @@ def test_readings_that_cannot_be_kept_stop_no_others(up, monkeypatch):
     bad = checks[2]
 
     def reading(compiled, outcome):
-        detail = "has \x00 in it" if compiled.row.pk == bad.pk else "HTTP 200"
+        detail = "has \x00 in it" if compiled.pk == bad.pk else "HTTP 200"
         return Reading(ok=True, detail=detail, total_ms=1.0)
 
     monkeypatch.setattr("monitoring.polling.probing.Compiled.reading", reading)
