@@ -50,6 +50,7 @@ class Scope(models.TextChoices):
 
     DEPLOYMENTS_WRITE = "deployments:write", "Report deployments"
     DEPLOYMENTS_READ = "deployments:read", "Read deployments and verdicts"
+    CHECKS_WRITE = "checks:write", "Make and change checks"
     METRICS_WRITE = "metrics:write", "Send metrics"
     ISSUES_WRITE = "issues:write", "Open and update issues"
     REPORTS_READ = "reports:read", "Read issues and summaries"

@@ -1,34 +1,28 @@
-"""The REST API of this floor: the gate and the list of checks; samples and alerts have modules of their own."""
+"""The REST API of this floor: the gate; checks, samples and alerts have modules of their own."""
 
 import math
 import uuid
 from datetime import datetime
 from typing import Any
 
-from django.db.models import QuerySet
 from rest_framework import serializers
 from rest_framework.response import Response
 
 from deployments.models import Deployment
-from deployments.selectors import project_of, token_of
+from deployments.selectors import token_of
 from monitoring.facets import STATES, WatchOutput, verdict_facts, watch_facts
-from monitoring.models import CheckState, Finding, FindingResult, HealthCheck
-from monitoring.selectors import checks_for_api, findings_of_verdict, latest_readings, planned_watches, watch_states
+from monitoring.models import Finding, FindingResult
+from monitoring.selectors import findings_of_verdict, planned_watches, watch_states
 from monitoring.watch import UNTIL, WatchState
 from postdeploy.api import (
     ApiRequest,
     Endpoint,
-    Flag,
-    Line,
     Moment,
-    PageQuery,
     Refused,
     StrictSerializer,
     Word,
-    cursor_page,
     etag_of,
     not_modified,
-    paged_response,
 )
 from postdeploy.openapi import operation
 
@@ -134,57 +128,3 @@ def _retry(state: WatchState, now: datetime) -> dict[str, str]:
         return {}
     wait = (state.next_look_at - now).total_seconds() if state.next_look_at else LONGEST_WAIT / 2
     return {"Retry-After": str(min(max(math.ceil(wait), 1), LONGEST_WAIT))}
-
-
-# --- checks -----------------------------------------------------------------------------------------------------------
-
-
-class ChecksQuery(PageQuery):
-    """Which checks to list."""
-
-    project = Line(required=False, max_length=60)
-    environment = Line(required=False, max_length=100)
-
-
-class CheckOutput(serializers.ModelSerializer[HealthCheck]):
-    """A check and what is known of it. Header values are never answered."""
-
-    environment = serializers.CharField(source="environment.name")
-    state = Word(CheckState)
-    is_paused = Flag()
-    state_since = Moment(allow_null=True)
-    latest_reading_at = Moment(allow_null=True)
-
-    class Meta:
-        model = HealthCheck
-        fields = [
-            "id", "environment", "name", "component", "url", "method", "interval_seconds", "is_critical", "is_paused",
-            "state", "state_since", "failures_in_a_row", "latest_reading_at", "latest_detail",
-        ]  # fmt: skip
-
-
-class ChecksOutput(serializers.Serializer[Any]):
-    """One page of checks, in the order they were made."""
-
-    items = CheckOutput(many=True)
-    next = serializers.CharField(allow_null=True, help_text="The `cursor` of the next page.")
-
-
-class Checks(Endpoint):
-    """The health checks of the token's project."""
-
-    scopes = {"GET": READ}
-
-    @operation(
-        "list_checks", summary="List health checks", query=ChecksQuery, responses={200: ChecksOutput}, errors=[404]
-    )
-    def get(self, request: ApiRequest) -> Response:
-        """Return one page."""
-        filters = self.query(ChecksQuery)
-        project = project_of(request, filters.get("project", token_of(request).project.slug))
-        rows: QuerySet[HealthCheck] = checks_for_api(project, environment=filters.get("environment", ""))
-        items, next_cursor = cursor_page(request, rows, order=("id",), filters=filters)
-        latest = latest_readings([check.pk for check in items])
-        for check in items:
-            check.latest_reading_at = latest.get(check.pk)
-        return paged_response(request, list(CheckOutput(items, many=True).data), next_cursor)

@@ -19,6 +19,7 @@ NAMES_A_PROJECT_IN_ITS_BODY = {
     ("POST", "api_deployments"),
     ("POST", "api_metrics"),
     ("POST", "api_issues"),
+    ("POST", "api_checks"),
     ("POST", "api_rules"),
 }
 
@@ -195,6 +196,11 @@ def new_rule(world):
     return {"project": world.project.slug, "name": "Slow", "metric": world.metric.key, "threshold": 5}
 
 
+def new_check(world):
+    where = {"project": world.project.slug, "environment": "production"}
+    return where | {"name": "Search", "target": "https://shop.example.org/healthz"}
+
+
 def watching(world):
     lengths = {
         "initial_seconds": "1 h",
@@ -211,6 +217,7 @@ def watching(world):
 BODIES = {
     ("GET", "home"): lambda world: {"list": "1"},
     ("POST", "api_deployments"): report,
+    ("POST", "api_checks"): new_check,
     ("POST", "api_deployment_finish"): lambda world: {"status": "succeeded"},
     ("POST", "api_deployment_rollback"): lambda world: {"version": "0.9"},
     ("POST", "api_deployment_changes"): lambda world: {"system_changes": [{"component": "search"}]},

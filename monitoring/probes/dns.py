@@ -81,7 +81,7 @@ def _shown(record: Any) -> str:
 
 def compile_dns(row: Definition, faults: Faults) -> DnsCheck | None:
     """The check of a definition, or ``None`` with its faults noted."""
-    faults.only(row.options, ("record", "resolver"))
+    faults.only(row.options, {"record": str, "resolver": str})
     record = str(row.options.get("record", "A")).upper()
     if record not in RECORDS:
         faults.note("options.record", f"The type of record must be one of {', '.join(RECORDS)}.")

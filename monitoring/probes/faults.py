@@ -68,9 +68,14 @@ class Faults:
             self.note("timeout_ms" if "time limit" in str(refused) else "target", str(refused))
             return None
 
-    def only(self, options: Mapping[str, Any], known: Iterable[str]) -> None:
-        """Note options that a kind does not have."""
+    def only(self, options: Mapping[str, Any], known: Mapping[str, type]) -> None:
+        """Note options that a kind does not have, and those that are no value of their type."""
         if unknown := sorted(set(options) - set(known)):
-            self.note(
-                f"options.{unknown[0]}", f"{unknown[0]} is not an option of this kind; it has {', '.join(known)}."
-            )
+            listed = ", ".join(known)
+            self.note(f"options.{unknown[0]}", f"{unknown[0][:40]} is not an option of this kind; it has {listed}.")
+        for name, kind in known.items():
+            if name in options and type(options[name]) is not kind and options[name] is not None:
+                self.note(f"options.{name}", f"{name} must be {_TYPES[kind]}.")
+
+
+_TYPES = {str: "a text", bool: "true or false", int: "a whole number", dict: "an object"}

@@ -172,7 +172,7 @@ def _place(source: Source) -> str:
 
 def compile_flow(row: Definition, faults: Faults) -> FlowCheck | None:
     """The check of a definition, or ``None`` with its faults noted."""
-    faults.only(row.options, ("steps",))
+    faults.only(row.options, {"steps": str})
     secrets = faults.secrets(row)
     steps = read_steps(str(row.options.get("steps", "")), faults)
     if missing := secrets_used(steps) - secrets.values.keys():

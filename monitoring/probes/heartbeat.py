@@ -99,7 +99,7 @@ def _clock(at: datetime) -> str:
 
 def compile_heartbeat(row: Definition, faults: Faults) -> HeartbeatCheck | None:
     """The check of a definition, or ``None`` with its faults noted."""
-    faults.only(row.options, ("period_seconds", "cron", "time_zone", "grace_seconds"))
+    faults.only(row.options, {"period_seconds": int, "cron": str, "time_zone": str, "grace_seconds": int})
     options = row.options
     cron, period = str(options.get("cron", "")).strip(), _whole(options.get("period_seconds"))
     if bool(cron) == bool(period):

@@ -135,7 +135,7 @@ def probe_many(
 def compile_http(row: Definition, faults: Faults) -> HttpCheck | None:
     """The check of a definition, or ``None`` with its faults noted."""
     secrets, options = faults.secrets(row), row.options
-    faults.only(options, ("method", "body", "http_version", "follow"))
+    faults.only(options, {"method": str, "body": str, "http_version": str, "follow": bool})
     conditions = faults.conditions(row)
     url = faults.url("target", row.target)
     method = _method(options, conditions, faults)

@@ -128,7 +128,7 @@ def _number(value: object) -> float | None:
 
 def compile_reconciliation(row: Definition, faults: Faults) -> ReconciliationCheck | None:
     """The check of a definition, or ``None`` with its faults noted."""
-    faults.only(row.options, SIDES)
+    faults.only(row.options, dict.fromkeys(SIDES, dict))
     secrets = faults.secrets(row)
     left, right = (_side(row, name, secrets, faults) for name in SIDES)
     conditions = faults.conditions(row)

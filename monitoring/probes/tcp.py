@@ -87,7 +87,7 @@ _RESET = Failure.RESET
 
 def compile_tcp(row: Definition, faults: Faults) -> TcpCheck | None:
     """The check of a definition, or ``None`` with its faults noted."""
-    faults.only(row.options, ("send",))
+    faults.only(row.options, {"send": str})
     host, port = faults.host_and_port("target", row.target)
     send = _unescaped(str(row.options.get("send", "")), faults)
     if send and port in _ONLY_LISTEN:

@@ -70,7 +70,7 @@ def _described(certificate: x509.Certificate, ends_at: datetime) -> str:
 
 def compile_tls(row: Definition, faults: Faults) -> TlsCheck | None:
     """The check of a definition, or ``None`` with its faults noted."""
-    faults.only(row.options, ("server_name",))
+    faults.only(row.options, {"server_name": str})
     host, port = faults.host_and_port("target", row.target, default=443)
     name = str(row.options.get("server_name", "")).strip()
     try:

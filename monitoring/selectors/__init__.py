@@ -14,6 +14,7 @@ from monitoring.selectors.checks import (
 )
 from monitoring.selectors.coverage import NotWatched, not_watched, not_watched_in, push_line, report_line
 from monitoring.selectors.facts import facts_of
+from monitoring.selectors.heartbeats import ping_line, ping_url
 from monitoring.selectors.lines import lines_of, read_lines, unit_of
 from monitoring.selectors.readiness import POLL_LATE_SECONDS, poll_lag
 from monitoring.selectors.readings import latest_readings
@@ -54,6 +55,8 @@ __all__ = [
     "not_watched",
     "not_watched_in",
     "poll_lag",
+    "ping_line",
+    "ping_url",
     "planned_watches",
     "policies_of",
     "push_line",

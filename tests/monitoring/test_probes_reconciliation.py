@@ -92,7 +92,7 @@ def test_trying_shows_both_numbers(target):
         ({"left": {"metric": "orders", "read": "mean"}}, "options.left.read", "is one of latest, sum, increase"),
         ({"left": {"metric": "orders", "over_seconds": 0}}, "options.left.over_seconds", "between 1 second"),
         ({"left": {"metric": "orders", "oops": 0}}, "options.left", "oops is not known here"),
-        ({"left": "orders"}, "options.left", "Say where this number comes from"),
+        ({"left": "orders"}, "options.left", "must be an object"),
     ],
 )
 def test_a_bad_side_is_refused(options, field, part):

@@ -27,7 +27,7 @@ OPERATIONS = {
     for method, operation in methods.items()
 }
 ANSWERS = [(name, int(status)) for name, (_, _, operation) in OPERATIONS.items() for status in operation["responses"]]
-SUCCESSES = (200, 201, 202)
+SUCCESSES = (200, 201, 202, 204)
 MAY_SAY_MORE = {"Problem"}  # RFC 9457 calls them extension members
 COMPONENTS = {
     "schemas": {
@@ -118,7 +118,7 @@ def sent(client, request, **options):
     body = options.pop("body", None)
     content_type = options.pop("content_type", "application/json")
     content = json.dumps(request.body) if body is None else body
-    return client.generic("POST", address, content, content_type=content_type, **options)
+    return client.generic(request.method, address, content, content_type=content_type, **options)
 
 
 def success_of(operation, api):

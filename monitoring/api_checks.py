@@ -1,0 +1,306 @@
+"""The REST API of checks: list, make, change, pause and delete them. What is secret goes in and never comes out."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from rest_framework import serializers
+from rest_framework.response import Response
+
+from deployments.models import Scope
+from deployments.selectors import project_of, token_of
+from deployments.services import ensure_environment
+from monitoring import services
+from monitoring.models import CheckState, HealthCheck
+from monitoring.probes import CHOICES
+from monitoring.selectors import checks_for_api, latest_readings, ping_url
+from postdeploy.api import (
+    ApiRequest,
+    Endpoint,
+    Flag,
+    Line,
+    Moment,
+    PageQuery,
+    Refused,
+    StrictSerializer,
+    Word,
+    cursor_page,
+    paged_response,
+)
+from postdeploy.fields import Text
+from postdeploy.lib.secrets import SecretUnreadable
+from postdeploy.openapi import operation
+
+READ, WRITE = Scope.DEPLOYMENTS_READ.value, Scope.CHECKS_WRITE.value
+
+
+# --- what goes in -----------------------------------------------------------------------------------------------------
+
+
+class SecretsInput(StrictSerializer):
+    """What is stored encrypted and never answered. An empty text or object takes one away; what is left out stays."""
+
+    headers = serializers.DictField(child=Text(max_length=8000), required=False, help_text="Request headers by name.")
+    user = Line(required=False, allow_blank=True, max_length=200, help_text="Basic authentication.")
+    password = Line(required=False, allow_blank=True, max_length=500)
+    token = Line(required=False, allow_blank=True, max_length=4000, help_text="Bearer token.")
+    certificate = Text(required=False, allow_blank=True, max_length=20_000, help_text="Client certificate in PEM.")
+    key = Text(required=False, allow_blank=True, max_length=20_000, help_text="Its key in PEM.")
+    values = serializers.DictField(
+        child=Text(max_length=8000), required=False, help_text="What a flow's steps use as `{{secret.NAME}}`."
+    )
+
+
+class ChangeInput(StrictSerializer):
+    """What a check asks and what a good answer is; what is left out stays as it is."""
+
+    name = Line(required=False, max_length=100)
+    component = Line(required=False, allow_blank=True, max_length=200)
+    group = Line(required=False, allow_blank=True, max_length=100)
+    target = Line(
+        required=False, allow_blank=True, max_length=2000,
+        help_text="`http`: a URL; `tcp`, `tls`: host:port; `dns`: a name; for other kinds nothing.",
+    )  # fmt: skip
+    options = serializers.DictField(required=False, help_text="What only its kind has: see `docs/checks.md`.")
+    conditions = Text(
+        required=False, allow_blank=True, max_length=8000, help_text="One a line, such as `status in 200-299`."
+    )
+    secrets = SecretsInput(required=False)
+    timeout_ms = serializers.IntegerField(required=False, min_value=100, max_value=60_000)
+    interval_seconds = serializers.IntegerField(required=False, min_value=1, max_value=86_400)
+    failure_threshold = serializers.IntegerField(required=False, min_value=1, max_value=20)
+    is_critical = Flag(required=False)
+    is_fresh = Flag(required=False, help_text="A connection of its own for every reading.")
+
+
+class CheckInput(ChangeInput):
+    """A check to make."""
+
+    project = Line(max_length=60)
+    environment = Line(max_length=100, help_text="One that was never named is created.")
+    name = Line(max_length=100)
+    kind = serializers.ChoiceField([(kind.lower(), words) for kind, words in CHOICES], default="http")
+
+
+class Nothing(StrictSerializer):
+    """An empty body."""
+
+
+# --- what comes out ---------------------------------------------------------------------------------------------------
+
+
+class ChecksQuery(PageQuery):
+    """Which checks to list."""
+
+    project = Line(required=False, max_length=60)
+    environment = Line(required=False, max_length=100)
+
+
+class CheckOutput(serializers.ModelSerializer[HealthCheck]):
+    """A check and what is known of it. Secrets are named, never answered."""
+
+    environment = serializers.CharField(source="environment.name")
+    kind = serializers.SerializerMethodField(help_text="`http`, `tcp`, `tls`, `dns`, `heartbeat`, `flow`, …")
+    options = serializers.DictField()
+    secrets = serializers.SerializerMethodField(help_text="Which secrets are stored, such as `headers.X-Api-Key`.")
+    ping_url = serializers.SerializerMethodField(help_text="Heartbeats: what the job requests. For `checks:write`.")
+    state = Word(CheckState)
+    is_paused = Flag()
+    state_since = Moment(allow_null=True)
+    latest_reading_at = Moment(allow_null=True)
+
+    class Meta:
+        model = HealthCheck
+        fields = [
+            "id", "environment", "name", "kind", "component", "group", "target", "options", "conditions", "secrets",
+            "ping_url", "timeout_ms", "interval_seconds", "failure_threshold", "is_critical", "is_fresh", "version",
+            "is_paused", "state", "state_since", "failures_in_a_row", "latest_reading_at", "latest_detail",
+        ]  # fmt: skip
+
+    def get_kind(self, check: HealthCheck) -> str:
+        """Return what it asks, in one word."""
+        return check.kind.lower()
+
+    def get_secrets(self, check: HealthCheck) -> list[str]:
+        """Return the names of what is stored encrypted."""
+        return secret_names(check)
+
+    def get_ping_url(self, check: HealthCheck) -> str | None:
+        """Return where a heartbeat is pinged, to those who may change it."""
+        return ping_url(check) if self.context.get("may_write") else None
+
+
+def secret_names(check: HealthCheck) -> list[str]:
+    """The names of a check's secrets; none when they cannot be read any more."""
+    try:
+        stored = check.secrets
+    except SecretUnreadable:
+        return []
+    parts = {name: value if isinstance(value, dict) else None for name, value in stored.items()}
+    return sorted(f"{name}.{inner}" if inner else name for name, inside in parts.items() for inner in (inside or [""]))
+
+
+class ChecksOutput(serializers.Serializer[Any]):
+    """One page of checks, in the order they were made."""
+
+    items = CheckOutput(many=True)
+    next = serializers.CharField(allow_null=True, help_text="The `cursor` of the next page.")
+
+
+def shown(request: ApiRequest, checks: list[HealthCheck]) -> list[dict[str, Any]]:
+    """The answer of many checks, in a fixed number of queries."""
+    latest = latest_readings([check.pk for check in checks])
+    for check in checks:
+        check.latest_reading_at = latest.get(check.pk)
+    context = {"may_write": token_of(request).may(WRITE)}
+    return list(CheckOutput(checks, many=True, context=context).data)
+
+
+# --- operations -------------------------------------------------------------------------------------------------------
+
+
+class Checks(Endpoint):
+    """The health checks of the token's project."""
+
+    scopes = {"GET": READ, "POST": WRITE}
+
+    @operation(
+        "list_checks", summary="List health checks", query=ChecksQuery, responses={200: ChecksOutput}, errors=[404]
+    )
+    def get(self, request: ApiRequest) -> Response:
+        """Return one page."""
+        filters = self.query(ChecksQuery)
+        project = project_of(request, filters.get("project", token_of(request).project.slug))
+        rows = checks_for_api(project, environment=filters.get("environment", ""))
+        items, next_cursor = cursor_page(request, rows, order=("id",), filters=filters)
+        return paged_response(request, shown(request, items), next_cursor)
+
+    @operation(
+        "make_check",
+        summary="Make a health check",
+        request=CheckInput,
+        responses={201: CheckOutput},
+        errors=[404],
+        description="It is read within seconds. Conditions that cannot be read are refused with their line and the fix.",
+    )
+    def post(self, request: ApiRequest) -> Response:
+        """Make a check."""
+        values = self.body(CheckInput)
+        project = project_of(request, values.pop("project"))
+        environment = ensure_environment(project=project, name=values.pop("environment"), now=request.now)
+        kind = values.pop("kind").upper()
+        check = saved(request, None, {**values, "environment": environment, "kind": kind})
+        return Response(shown(request, [check])[0], status=201)
+
+
+class Check(Endpoint):
+    """One health check."""
+
+    scopes = {"GET": READ, "PATCH": WRITE, "DELETE": WRITE}
+
+    @operation("read_check", summary="Read a health check", responses={200: CheckOutput}, errors=[404])
+    def get(self, request: ApiRequest, check: int) -> Response:
+        """Return what it asks and how it stands."""
+        return Response(shown(request, [check_of(request, check)])[0])
+
+    @operation(
+        "change_check",
+        summary="Change a health check",
+        request=ChangeInput,
+        responses={200: CheckOutput},
+        errors=[404],
+        description="`options` and `conditions` are replaced whole, `secrets` one by one. The kind stays.",
+    )
+    def patch(self, request: ApiRequest, check: int) -> Response:
+        """Change what was named."""
+        row = check_of(request, check)
+        values = self.body(ChangeInput)
+        changed = saved(request, row, {**values, "environment": row.environment})
+        return Response(shown(request, [changed])[0])
+
+    @operation(
+        "delete_check",
+        summary="Delete a health check",
+        request=Nothing,
+        responses={204: None},
+        errors=[404],
+        description="It goes with its readings and outages; verdicts keep what they say of it.",
+    )
+    def delete(self, request: ApiRequest, check: int) -> Response:
+        """Delete it."""
+        self.body(Nothing)
+        services.delete_check(check=check_of(request, check))
+        return Response(status=204)
+
+
+class Pause(Endpoint):
+    """Whether a check is read."""
+
+    scopes = {"POST": WRITE}
+
+    @operation(
+        "pause_check", summary="Pause a health check", request=Nothing, responses={200: CheckOutput}, errors=[404]
+    )
+    def post(self, request: ApiRequest, check: int) -> Response:
+        """Stop reading it."""
+        self.body(Nothing)
+        services.pause_check(check=check_of(request, check), now=request.now)
+        return Response(shown(request, [check_of(request, check)])[0])
+
+
+class Resume(Endpoint):
+    """Whether a check is read."""
+
+    scopes = {"POST": WRITE}
+
+    @operation(
+        "resume_check", summary="Resume a health check", request=Nothing, responses={200: CheckOutput}, errors=[404]
+    )
+    def post(self, request: ApiRequest, check: int) -> Response:
+        """Read it again."""
+        self.body(Nothing)
+        services.resume_check(check=check_of(request, check), now=request.now)
+        return Response(shown(request, [check_of(request, check)])[0])
+
+
+def check_of(request: ApiRequest, pk: int) -> HealthCheck:
+    """Return the check; Refused (404) when there is none that the token may see."""
+    row = checks_for_api(token_of(request).project, environment="").filter(pk=pk).first() if pk < 2**62 else None
+    if row is None:
+        raise Refused(404, "There is no such check in this token's project.", code="not_found")
+    return row
+
+
+def saved(request: ApiRequest, check: HealthCheck | None, values: Mapping[str, Any]) -> HealthCheck:
+    """Save what was sent; ValidationError with a pointer to each refused field."""
+    definition = dict(values)
+    if "secrets" in definition:
+        definition["secrets"] = _stored(check) | definition["secrets"]
+    try:
+        return services.save_check(check=check, now=request.now, **definition)
+    except ValidationError as error:
+        raise serializers.ValidationError(_nested(error.message_dict)) from None
+
+
+def _stored(check: HealthCheck | None) -> dict[str, Any]:
+    try:
+        return dict(check.secrets) if check else {}
+    except SecretUnreadable:
+        return {}
+
+
+_SECRETS = frozenset(SecretsInput().fields)
+#: A name that is taken is told beside the name.
+_PLACE = {"__all__": "name"}
+
+
+def _nested(faults: Mapping[str, list[str]]) -> dict[str, Any]:
+    """Faults as DRF nests them: ``options.left.url`` is a field in a field, secrets stand below `secrets`."""
+    errors: dict[str, Any] = {}
+    for name, sentences in faults.items():
+        *outer, last = ["secrets", name] if name in _SECRETS else _PLACE.get(name, name).split(".")
+        inner = errors
+        for part in outer:
+            inner = inner.setdefault(part, {}) if isinstance(inner.get(part, {}), dict) else {}
+        inner[last] = [serializers.ErrorDetail(sentence, code="invalid") for sentence in sentences]
+    return errors
