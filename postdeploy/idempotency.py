@@ -9,9 +9,10 @@ import hashlib
 import json
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from http import HTTPMethod
-from typing import Any, cast
+from typing import Any, NoReturn, cast
 
 from django.db import connection, transaction
 from django.db.models.functions import Now
@@ -35,6 +36,7 @@ CLAIM = """
         fingerprint = excluded.fingerprint, status = excluded.status, headers = excluded.headers,
         body = excluded.body, created_at = excluded.created_at
     WHERE postdeploy_keptanswer.created_at <= %s
+    RETURNING 1
 """
 
 
@@ -89,30 +91,57 @@ def answer_once(
     return response
 
 
-def claim_key(
-    *, owner: str, method: HTTPMethod, path: str, key: str, body: bytes, answer: HttpResponse, now: datetime
-) -> None:
-    """Keep `answer` as that of this key, in the caller's transaction and in one statement, before the work is done.
+@dataclass(frozen=True)
+class Claim:
+    """A key that is kept together with work that is one statement, and whose answer is known beforehand.
 
-    For work whose answer is known beforehand. Raises as `answer_once` does when the key was used.
+    `statement` gives a row when the work is to be done; without one it is not, and `explain` says why.
     """
-    scope = {"owner": owner, "method": str(method), "path": path[:400], "key": key}
-    fingerprint = hashlib.sha256(body).hexdigest()
-    headers = {"Content-Type": answer["Content-Type"]} if answer.content else {}
-    kept = (fingerprint, answer.status_code, json.dumps(headers), answer.content.decode(), now)
-    with connection.cursor() as cursor:
-        cursor.execute(CLAIM, (*scope.values(), *kept, lock_number("\0".join(scope.values())), now - KEPT_FOR))
-        if cursor.rowcount:
-            return
-    _lock_or_refuse("\0".join(scope.values()))
-    raise Replay(_replayed(KeptAnswer.objects.get(**scope), fingerprint))
 
+    owner: str
+    method: HTTPMethod
+    path: str
+    key: str
+    body: bytes
+    answer: HttpResponse
+    now: datetime
 
-def refuse_reuse(*, owner: str, method: HTTPMethod, path: str, key: str, body: bytes) -> None:
-    """Refused (422) when a request that is wrong anyway carries a key that was used with another body."""
-    scope: dict[str, Any] = {"owner": owner, "method": str(method), "path": path[:400], "key": key}
-    if kept := KeptAnswer.objects.filter(**scope).first():
-        _replayed(kept, hashlib.sha256(body).hexdigest())
+    @property
+    def scope(self) -> dict[str, Any]:
+        """What a key belongs to."""
+        return {"owner": self.owner, "method": str(self.method), "path": self.path[:400], "key": self.key}
+
+    @property
+    def statement(self) -> tuple[str, tuple[Any, ...]]:
+        """Return the SQL that keeps the answer, and its parameters."""
+        headers = {"Content-Type": self.answer["Content-Type"]} if self.answer.content else {}
+        kept = (self.answer.status_code, json.dumps(headers), self.answer.content.decode(), self.now)
+        lock = lock_number("\0".join(self.scope.values()))
+        return CLAIM, (*self.scope.values(), self.fingerprint, *kept, lock, self.now - KEPT_FOR)
+
+    @property
+    def fingerprint(self) -> str:
+        """Return what tells the body from others."""
+        return hashlib.sha256(self.body).hexdigest()
+
+    def make(self) -> None:
+        """Keep the answer where there is no work; raises as `explain` does."""
+        with connection.cursor() as cursor:
+            cursor.execute(*self.statement)
+            if cursor.rowcount:
+                return
+        self.explain()
+
+    def explain(self) -> NoReturn:
+        """Raise Replay, or Refused with 422 or 409, as `answer_once` does."""
+        with transaction.atomic():
+            _lock_or_refuse("\0".join(self.scope.values()))
+            raise Replay(_replayed(KeptAnswer.objects.get(**self.scope), self.fingerprint))
+
+    def refuse_reuse(self) -> None:
+        """Raise Refused (422) when the key was used with another body, for a request that is wrong anyway."""
+        if kept := KeptAnswer.objects.filter(**self.scope).first():
+            _replayed(kept, self.fingerprint)
 
 
 def forget_old_keys() -> None:

@@ -8,6 +8,8 @@ import structlog
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.template.response import SimpleTemplateResponse
+from django.urls import Resolver404, ResolverMatch, resolve
 
 from postdeploy.problems import is_api, problem_response
 
@@ -29,6 +31,42 @@ class RequestId:
             response = self.get_response(request)
         response["X-Request-ID"] = request.id  # type: ignore[attr-defined]
         return response
+
+
+class ApiLane:
+    """Answers the API at once: what comes after it is for browsers (sessions, cookies, forms, messages).
+
+    Whatever is exempt from the CSRF check signs in by token; it costs half as much here.
+    """
+
+    def __init__(self, get_response: Handler) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Answer the request, if it is one of the API's."""
+        match = _api_match(request)
+        if match is None:
+            return self.get_response(request)
+        request.get_host()  # refuses hosts that are not ours
+        request.resolver_match = match
+        try:
+            response: HttpResponse = match.func(request, *match.args, **match.kwargs)
+            if isinstance(response, SimpleTemplateResponse):  # REST framework's write their body when they are asked to
+                response = response.render()
+        except (OperationalError, InterfaceError) as error:
+            return unavailable(request, error)
+        response.headers.setdefault("Content-Length", str(len(response.content)))
+        return response
+
+
+def _api_match(request: HttpRequest) -> ResolverMatch | None:
+    if not request.path_info.startswith("/api/v1/"):
+        return None
+    try:
+        match = resolve(request.path_info)
+    except Resolver404:
+        return None
+    return match if getattr(match.func, "csrf_exempt", False) else None
 
 
 class DatabaseDown:

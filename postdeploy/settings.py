@@ -62,6 +62,7 @@ MIDDLEWARE = [
     "postdeploy.middleware.RequestId",
     "postdeploy.request_log.RequestLog",
     "django.middleware.security.SecurityMiddleware",
+    "postdeploy.middleware.ApiLane",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
     "postdeploy.middleware.DatabaseDown",
@@ -219,6 +220,8 @@ EMAIL_TIMEOUT = 15
 # Private networks that checks and webhooks may reach; the demo's shop listens on loopback.
 DEMO_NETWORK = "127.0.0.1/32"
 PROBE_NETWORKS = env_networks("PROBE_NETWORKS") + ([DEMO_NETWORK] if (VAR / "demo.json").exists() else [])
+# Addresses that always answer, such as the company's own site: when none of them can be reached, the fault is ours.
+CANARIES = env_list("CANARIES")
 
 # --- browser security -----------------------------------------------------------------------------------------------
 SECURE_CONTENT_TYPE_NOSNIFF = True

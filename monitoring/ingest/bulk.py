@@ -1,5 +1,7 @@
 """Our own bulk JSON, in rows and in columns: `POST /api/v1/metrics`."""
 
+from collections.abc import Callable
+from functools import partial
 from http import HTTPMethod
 
 from django.http import HttpRequest, HttpResponse
@@ -11,7 +13,8 @@ from monitoring.formats.samples import Refused as RowsRefused
 from monitoring.ingest.door import Door, in_road, render_problem
 from monitoring.models import RefusalReason, SourceKind
 from monitoring.services import NamesRefused, Untimely
-from postdeploy.idempotency import claim_key, key_of, refuse_reuse
+from postdeploy.idempotency import Claim, key_of
+from postdeploy.lib.payloads import PayloadRefused
 from postdeploy.parsers import inflated, read_raw
 from postdeploy.problems import Refused
 
@@ -26,39 +29,26 @@ def bulk(request: HttpRequest, door: Door) -> HttpResponse:
         raise Refused(415, _NEEDS_JSON, code="unsupported_media_type", headers={"Accept": "application/json"})
     body = inflated(request, read_raw(request, limit=MAX_BYTES), limit=MAX_BYTES)
     key = key_of(request)
+    claim_of = None if key is None else partial(_claim, request, door, key, body)
     try:
-        sent = read_bulk(body, now=door.now)
-        return _store(request, door, sent, body, key)
-    except Exception as error:
-        if key is not None and not isinstance(error, Refused):
-            refuse_reuse(owner=door.digest, method=HTTPMethod.POST, path=request.path, key=key, body=body)
+        return _store(door, read_bulk(body, now=door.now), claim_of)
+    except (PayloadRefused, RowsRefused, NamesRefused):
+        if claim_of is not None:
+            claim_of(0).refuse_reuse()
         raise
 
 
-def _store(request: HttpRequest, door: Door, sent: Sent, body: bytes, key: str | None) -> HttpResponse:
+def _claim(request: HttpRequest, door: Door, key: str, body: bytes, accepted: int) -> Claim:
+    return Claim(door.digest, HTTPMethod.POST, request.path, key, body, _answer(accepted), door.now)
+
+
+def _store(door: Door, sent: Sent, claim_of: Callable[[int], Claim] | None) -> HttpResponse:
     if sent.project and sent.project != door.project_slug:
         detail = f"There is no project “{sent.project}” that this token may use. It may use: {door.project_slug}."
         raise Refused(404, detail, code="unknown_project", projects=[door.project_slug])
-
-    def guard(accepted: int) -> None:
-        claim_key(
-            owner=door.digest,
-            method=HTTPMethod.POST,
-            path=request.path,
-            key=key or "",
-            body=body,
-            answer=_answer(accepted),
-            now=door.now,
-        )
-
+    sender = door.into(sent.environment)
     try:
-        taken = services.ingest(
-            sender=door.into(sent.environment),
-            batch=sent.batch,
-            is_partial=False,
-            now=door.now,
-            guard=guard if key is not None else None,
-        )
+        taken = services.ingest(sender=sender, batch=sent.batch, is_partial=False, now=door.now, claim_of=claim_of)
     except Untimely as untimely:
         raise RowsRefused([Fault(sent.time_of(untimely.place), untimely.left_out.sentence)]) from None
     except NamesRefused as refused:

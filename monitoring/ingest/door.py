@@ -6,7 +6,6 @@ from datetime import datetime
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec
 
-from django.db import connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
@@ -20,18 +19,23 @@ from monitoring.models import RefusalReason
 from monitoring.services import NamesRefused, Sender, Untimely
 from postdeploy.idempotency import Replay
 from postdeploy.lib.payloads import PayloadRefused
+from postdeploy.lib.prepared import Prepared
 from postdeploy.problems import CONTENT_TYPE, Refused, problem_body
 
 SCOPE = Scope.METRICS_WRITE
-_ASK = """
+_ASK = Prepared(
+    "ingest_door",
+    ("text", "text", "timestamptz"),
+    """
     SELECT t.id, t.name, t.scopes, t.latest_use_at, t.project_id, p.slug, l.generation, s.id, e.name
     FROM deployments_apitoken t
     JOIN deployments_project p ON p.id = t.project_id
     LEFT JOIN monitoring_metriclimits l ON l.project_id = t.project_id
-    LEFT JOIN monitoring_source s ON s.token_id = t.id AND s.kind = %s
+    LEFT JOIN monitoring_source s ON s.token_id = t.id AND s.kind = $1
     LEFT JOIN deployments_environment e ON e.id = s.environment_id
-    WHERE t.digest = %s AND t.revoked_at IS NULL AND (t.expires_at IS NULL OR t.expires_at > %s)
-"""
+    WHERE t.digest = $2 AND t.revoked_at IS NULL AND (t.expires_at IS NULL OR t.expires_at > $3)
+    """,
+)
 Arguments = ParamSpec("Arguments")
 
 
@@ -91,9 +95,7 @@ def enter(request: HttpRequest, kind: str, now: datetime) -> Door:
     digest = digest_sent(request, may_be_password=True)
     if digest is None:
         raise Refused(401, 'Send a token in the header "Authorization: Bearer …".', code="not_authenticated")
-    with connection.cursor() as cursor:
-        cursor.execute(_ASK, [kind, digest, now])
-        row = cursor.fetchone()
+    row = _ASK.first_row([kind, digest, now])
     if row is None:
         raise Refused(401, "This token is unknown, expired or revoked.", code="authentication_failed")
     token_id, name, scopes, latest_use, project_id, slug, generation, source_id, environment = row

@@ -39,8 +39,7 @@ def remote_write(request: HttpRequest, door: Door) -> HttpResponse:
 
 def _partly(taken: Taken, faults: list[LeftOut]) -> Refused:
     told = " ".join(
-        f"{each.count} × {each.sentence}" + (f" Such as {each.example}." if each.example else "")
-        for each in faults
+        f"{each.count} × {each.sentence}" + (f" Such as {each.example}." if each.example else "") for each in faults
     )
     return Refused(400, f"{taken.accepted} samples were stored, {taken.rejected} were not: {told}")
 

@@ -6,12 +6,12 @@ from datetime import datetime, timedelta
 
 import numpy as np
 import numpy.typing as npt
-from django.db import transaction
 
 from monitoring import store
 from monitoring.formats.batch import Batch, Facts, LeftOut, shown
 from monitoring.services.learning import NamesRefused
 from monitoring.services.series import resolve
+from postdeploy.idempotency import Claim
 
 #: Clocks differ; a sample further ahead is a mistake.
 AHEAD = timedelta(minutes=10)
@@ -57,12 +57,12 @@ def ingest(
     batch: Batch,
     is_partial: bool,
     now: datetime,
-    guard: Callable[[int], None] | None = None,
+    claim_of: Callable[[int], Claim] | None = None,
 ) -> Taken:
     """Store a batch; a sample of a series and time that is stored already changes nothing.
 
     `is_partial`: what cannot be stored is left out. Otherwise all is stored or nothing: raises NamesRefused or
-    Untimely. `guard` is called with the number of samples in the transaction that stores them and may raise.
+    Untimely. `claim_of` gives for the number of samples the claim that is stored with them; raises what that explains.
     """
     timely = _timely(batch, is_partial, now)
     found = resolve(
@@ -77,20 +77,13 @@ def ingest(
     kept = _without(timely, found.refused) if found.refused else timely
     series = found.series[kept.of]
     values = kept.values if found.factors is None else kept.values * found.factors[kept.of]
-    if guard is None:
-        _append(series, kept.times_us, values, sender)
-    else:
-        with transaction.atomic():
-            guard(len(values))
-            _append(series, kept.times_us, values, sender)
+    claim = claim_of(len(values)) if claim_of else None
+    if claim and not len(values):
+        claim.make()
+    only_if = claim.statement if claim else None
+    if not store.append(series, kept.times_us, values, source_id=sender.source_id, only_if=only_if) and claim:
+        claim.explain()
     return Taken(len(values), kept.left_out, _points(batch) - _points(kept) + _never_read(batch))
-
-
-def _append(
-    series: npt.NDArray[np.int64], times_us: npt.NDArray[np.int64], values: npt.NDArray[np.float64], sender: Sender
-) -> None:
-    if len(values):
-        store.append(series, times_us, values, source_id=sender.source_id)
 
 
 def _timely(batch: Batch, is_partial: bool, now: datetime) -> Batch:
@@ -125,6 +118,8 @@ def _without(batch: Batch, refused: Mapping[int, LeftOut]) -> Batch:
 
 def _points(batch: Batch) -> int:
     """Return how many data points of the sender the samples are: the buckets of a histogram are one with its count."""
+    if not batch.facts:
+        return len(batch)
     parts = [batch.facts.get(name.metric, _UNSAID).is_part for name in batch.names]
     if not any(parts):
         return len(batch)
