@@ -75,7 +75,7 @@ def rollups(series_ids: Collection[int], start: datetime, end: datetime, *, step
     seconds = step.total_seconds()
     by_hours = seconds % STEPS[HOURS] == 0
     found = _find(series_ids, _Window(microseconds(start), microseconds(end)), by_hours=by_hours)
-    return {series: _rolled_up(found.get(series, _Found()), seconds, by_hours) for series in series_ids}
+    return {series: _rolled_up(one, seconds, by_hours) for series, one in found.items()}
 
 
 def percentiles(
@@ -87,7 +87,7 @@ def percentiles(
     """
     by_hours = end - start > EXACT_UP_TO
     found = _find(series_ids, _Window(microseconds(start), microseconds(end)), by_hours=by_hours)
-    return {series: _percentiles(found.get(series, _Found()), quantiles) for series in series_ids}
+    return {series: _percentiles(one, quantiles) for series, one in found.items()}
 
 
 def _rolled_up(found: _Found, step: float, by_hours: bool) -> Rollups:
@@ -115,9 +115,11 @@ def _percentiles(found: _Found, at: Sequence[float]) -> Floats:
 
 def _find(series_ids: Collection[int], window: _Window, *, by_hours: bool) -> dict[int, _Found]:
     """Gather what there is; by the hour, days that are over and wholly in the window are taken from that tier."""
-    if not series_ids or window.start >= window.end:
-        return {}
     found = {series: _Found() for series in series_ids}
+    if not found or window.start >= window.end:
+        return found
+    if not by_hours and _read_whole(found, window):
+        return found
     minutes, hours, open_days = _rolled_rows(series_ids, window)
     for (series, day), body in minutes.items():
         found[series].days[day] = _within(unpack_rolled(body), window)
@@ -130,6 +132,14 @@ def _find(series_ids: Collection[int], window: _Window, *, by_hours: bool) -> di
         if day not in found[series].days and not _has(found[series].line, day):
             found[series].days[day] = _within(unpack_rolled(body), window)
     return found
+
+
+def _read_whole(found: dict[int, _Found], window: _Window) -> bool:
+    """Read the samples; False if those of some day may be gone, so that roll-ups have to be looked for."""
+    whole: set[tuple[int, int]] = set()
+    for series, line in read_lines(list(found), window.start, window.end, whole=whole).items():
+        found[series].line = line
+    return len(whole) >= len(found) * (window.last_day - window.first_day + 1)
 
 
 def _rolled_rows(
