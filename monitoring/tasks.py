@@ -33,6 +33,12 @@ def poll_due(**kwargs: Any) -> None:
     polling.poll_due()
 
 
+@shared_task(queue="polls")
+def pull_sources(**kwargs: Any) -> None:
+    """Fetch the samples of the sources that are due."""
+    services.pull_sources(now=timezone.now())
+
+
 @shared_task(queue="flow")
 def judge_periods(**kwargs: Any) -> None:
     """Look at the periods whose time has come."""

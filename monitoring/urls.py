@@ -3,7 +3,7 @@
 from django.urls import path
 
 from monitoring import views
-from monitoring.views import alerts, check_form, objectives, rules
+from monitoring.views import alerts, check_form, objectives, pulled, rules
 
 urlpatterns = [
     path("checks/", views.all_checks, name="checks"),
@@ -16,6 +16,13 @@ urlpatterns = [
     path("checks/<int:check>/resume/", views.check_resume, name="check_resume"),
     path("checks/<int:check>/read/", views.check_read, name="check_read"),
     path("checks/<int:check>/delete/", views.check_delete, name="check_delete"),
+    path("sources/new/<slug:kind>/", pulled.pulled_add, name="pulled_add"),
+    path("sources/<int:source>/", pulled.pulled_source, name="pulled_source"),
+    path("sources/<int:source>/edit/", pulled.pulled_edit, name="pulled_edit"),
+    path("sources/<int:source>/pause/", pulled.pulled_pause, name="pulled_pause"),
+    path("sources/<int:source>/resume/", pulled.pulled_resume, name="pulled_resume"),
+    path("sources/<int:source>/fetch/", pulled.pulled_now, name="pulled_now"),
+    path("sources/<int:source>/delete/", pulled.pulled_delete, name="pulled_delete"),
     path("settings/watching/", views.settings_watching, name="settings_watching"),
     path("alerts/", rules.alerts, name="alerts"),
     path("alerts/history/", alerts.alert_history, name="alert_history"),

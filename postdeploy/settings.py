@@ -223,6 +223,9 @@ PROBE_NETWORKS = env_networks("PROBE_NETWORKS") + ([DEMO_NETWORK] if (VAR / "dem
 # Addresses that always answer, such as the company's own site: when none of them can be reached, the fault is ours.
 CANARIES = env_list("CANARIES")
 
+# What a scraped target, or a Prometheus that is asked, may answer at most.
+PULL_MAX_BYTES = env_int("PULL_MAX_BYTES", 8 * 1024 * 1024, low=64 * 1024, high=256 * 1024 * 1024)
+
 # --- browser security -----------------------------------------------------------------------------------------------
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"

@@ -12,6 +12,7 @@ QUEUES = ("flow", "polls")
 BELLS = (
     ("deployments.signals.deployment_finished", "monitoring.tasks.open_periods"),
     ("monitoring.signals.period_opened", "monitoring.tasks.poll_due"),
+    ("monitoring.signals.source_due", "monitoring.tasks.pull_sources"),
     ("monitoring.signals.outage_began", "monitoring.tasks.judge_periods"),
     ("monitoring.signals.outage_began", "issues.tasks.open_issues"),
     ("monitoring.signals.outage_ended", "issues.tasks.verify_issues"),
@@ -30,6 +31,7 @@ BELLS = (
 # task: seconds between two beats.
 BEATS = {
     "monitoring.tasks.poll_due": 1,
+    "monitoring.tasks.pull_sources": 2,
     "postdeploy.tasks.tick": 2,
     "monitoring.tasks.judge_periods": 2,
     "monitoring.tasks.judge_rules": 5,

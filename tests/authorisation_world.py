@@ -56,6 +56,7 @@ class World:
         self.channel = factories.ChannelFactory(project=self.project, name=self.word)
         self.lesson = factories.LessonFactory(deployment=self.deployment, text=self.word)
         self.token = factories.ApiTokenFactory(project=self.project, name=self.word)
+        self.source = factories.PulledSourceFactory(project=self.project, name=self.word)
         ensure_tiers(self.project)
         summarise_deployments(now=timezone.now() + timedelta(seconds=1))
 
@@ -140,6 +141,8 @@ ARGUMENTS = {
     "alert": lambda world: world.alert.pk,
     "objective": lambda world: world.objective.pk,
     "token": lambda world: world.token.pk,
+    "source": lambda world: world.source.pk,
+    "kind": lambda world: "scrape",
     "ending": lambda world: "md",
     "grouping": lambda world: "job/nightly",
     ("api_push_environment", "environment"): lambda world: "production",
@@ -151,7 +154,7 @@ ARGUMENTS = {
 }
 
 #: Arguments that name a kind of thing instead of a row.
-WORDS = {"ending", "grouping", "key", "uidb36", "word"}
+WORDS = {"ending", "grouping", "key", "kind", "uidb36", "word"}
 
 
 def is_row(route, argument):
@@ -180,6 +183,11 @@ def check(world):
     numbers = {"timeout_ms": 5000, "failure_threshold": 3, "interval_seconds": "60 s"}
     where = {"environment": world.environment.pk, "target": "https://shop.example.org/healthz"}
     return {"name": "Search", "method": "GET", "conditions": "status is 200", **where, **numbers}
+
+
+def source(world):
+    where = {"name": "node", "url": "https://node.example.org/metrics"}
+    return where | {"interval_seconds": "30 s", "timeout_seconds": 10}
 
 
 def rule(world):
@@ -247,6 +255,8 @@ BODIES = {
     ("POST", "tokens"): lambda world: {"name": "CI", "scopes": ["deployments:read"], "expires": "90"},
     ("POST", "check_add"): check,
     ("POST", "check_edit"): check,
+    ("POST", "pulled_add"): source,
+    ("POST", "pulled_edit"): source,
     ("POST", "settings_watching"): watching,
     ("POST", "guide_add"): lambda world: {"kind": "FAQ", "title": "Where is it?", "body": "There."},
     ("POST", "guide_edit"): lambda world: {"kind": "FAQ", "title": "Where is it?", "body": "There."},

@@ -19,6 +19,7 @@ from monitoring.models import (
     Objective,
     Outage,
     Series,
+    Source,
     Verdict,
 )
 from postdeploy.lib.secrets import seal
@@ -238,6 +239,16 @@ class AlertFactory(factory.django.DjangoModelFactory):
     worst = 120.0
     latest = 120.0
     detail = "Checkout p95 in production is 120 ms, above 100 ms"
+
+
+class PulledSourceFactory(factory.django.DjangoModelFactory):
+    class Meta:
+        model = Source
+
+    project = factory.SubFactory(ProjectFactory)
+    kind = "SCRAPE"
+    name = factory.Sequence(lambda n: f"node {n}")
+    config = factory.LazyFunction(lambda: {"url": "https://node.example.org/metrics", "timeout_seconds": 10})
 
 
 # --- issues -------------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from monitoring.pulls.definitions import (
     Scrape,
     queries_of,
 )
-from monitoring.pulls.promql import promql_requests, read_answers
+from monitoring.pulls.promql import MAX_STEPS, Stretch, promql_requests, read_answers
 from monitoring.pulls.pulled import Pulled
 from monitoring.pulls.scraping import read_scrape, scrape_request
 from monitoring.pulls.selection import Rule, RuleRefused, Selection, rules_of
@@ -16,6 +16,7 @@ from monitoring.pulls.trial import Trial, try_promql, try_scrape
 
 __all__ = [
     "MAX_BACKFILL",
+    "MAX_STEPS",
     "ConfigRefused",
     "PromqlQueries",
     "Pulled",
@@ -24,6 +25,7 @@ __all__ = [
     "RuleRefused",
     "Scrape",
     "Selection",
+    "Stretch",
     "Trial",
     "promql_requests",
     "queries_of",

@@ -74,7 +74,8 @@ def read_answers(asked: PromqlQueries, outcomes: Sequence[Outcome]) -> Pulled:
             problems.append(f"{query.key}: {refused.detail}")
     batch = columns.batch()
     offered = len(batch) + sum(left.count for left in batch.left_out)
-    return Pulled(batch=batch, offered=offered, problem=_told(problems, len(asked.queries)))
+    is_answered = len(problems) < len(asked.queries)
+    return Pulled(batch, offered, problem=_told(problems, len(asked.queries)), is_answered=is_answered)
 
 
 def _told(problems: Sequence[str], queries: int) -> str:

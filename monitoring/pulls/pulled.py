@@ -10,13 +10,15 @@ from postdeploy.lib.http import Outcome
 class Pulled:
     """`batch` is what is to be stored; `offered` and `dropped` count samples before and without the rules.
 
-    `problem` is a sentence when something went wrong, with or without a batch beside it.
+    `problem` is a sentence when something went wrong, with or without a batch beside it. `is_answered` is False when
+    nothing came at all: then the same stretch of time is worth asking for again.
     """
 
     batch: Batch | None = None
     offered: int = 0
     dropped: int = 0
     problem: str = ""
+    is_answered: bool = False
 
 
 def fetch_problem(outcome: Outcome) -> str:

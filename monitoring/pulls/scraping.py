@@ -42,7 +42,7 @@ def read_scrape(scrape: Scrape, outcome: Outcome, *, now_us: int) -> Pulled:
         batch = _at(batch, now_us)
     offered = len(batch) + sum(left.count for left in batch.left_out)
     taken, dropped = scrape.selection.apply(batch)
-    return Pulled(batch=taken, offered=offered, dropped=dropped)
+    return Pulled(batch=taken, offered=offered, dropped=dropped, is_answered=True)
 
 
 def _at(batch: Batch, now_us: int) -> Batch:

@@ -7,7 +7,7 @@ do not match. A label that a series does not have is empty, as in Prometheus.
 import fnmatch
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -72,8 +72,13 @@ class Selection:
         """Return the samples that are taken, and how many were dropped."""
         if not (self.keep or self.drop) or not len(batch):
             return batch, 0
-        dropped = np.array([not self.takes(name) for name in batch.names], dtype=np.bool_)[batch.of]
-        return batch.without(dropped, ()), int(dropped.sum())
+        takes = np.array([self.takes(name) for name in batch.names], dtype=np.bool_)
+        kept = takes[batch.of]
+        # a name without samples would become a series all the same
+        names = [name for name, is_taken in zip(batch.names, takes.tolist(), strict=True) if is_taken]
+        of = (np.cumsum(takes) - 1)[batch.of[kept]]
+        taken = replace(batch, names=names, of=of, times_us=batch.times_us[kept], values=batch.values[kept])
+        return taken, int((~kept).sum())
 
 
 def rules_of(text: str) -> tuple[Rule, ...]:
@@ -92,7 +97,7 @@ def _rule(number: int, text: str) -> Rule:
     labels = tuple(_labels(number, found["labels"] or ""))
     if not found["name"] and not labels:
         raise RuleRefused(f"Line {number} names neither a metric nor a label; write * for every metric.")
-    return Rule(text, _matcher([found["name"] or "*"]), labels)
+    return Rule(text, _matcher((found["name"] or "*").split("|")), labels)
 
 
 def _labels(number: int, inside: str) -> Iterable[tuple[str, Matcher]]:
@@ -102,7 +107,7 @@ def _labels(number: int, inside: str) -> Iterable[tuple[str, Matcher]]:
         if found is None or (found.end() < len(inside) and inside[found.end()] != ","):
             raise RuleRefused(f"Line {number}: write labels as {{code=5*, method!=GET}}.")
         if found["sign"] in ("=~", "!~"):
-            sign = found["sign"].replace("~", "")
+            sign = "=" if found["sign"] == "=~" else "!="
             raise RuleRefused(f"Line {number}: regular expressions are not known here; write {found['key']}{sign}a*|b.")
         value = found["plain"].strip() if found["quoted"] is None else found["quoted"]
         yield found["key"], _matcher(value.split("|"), is_equal=found["sign"] == "=")

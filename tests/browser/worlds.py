@@ -70,6 +70,16 @@ def _point(world):
         world.checkout,
     )
     world.people = {Role.VIEWER: world.mira, Role.RESPONDER: world.aylin, Role.OWNER: world.jonas}
+    world.source = factories.PulledSourceFactory(
+        project=world.project,
+        name="Node of the shop",
+        environment=world.production,
+        latest_detail="Took 812 of 1,043 samples: 231 left out by the rules.",
+        latest_at=world.now,
+    )
+    world.source.refusals.create(
+        reason="BAD_NAME", sentence="A label has no name.", count=3, first_at=world.now, latest_at=world.now
+    )
     world.paused = HealthCheck.objects.get(environment=world.production, name="Warehouse sync")
 
 

@@ -1,0 +1,396 @@
+"""Sources that we fetch from: what comes is stored once, what fails is said, and nobody is fetched twice at a time."""
+
+import json
+from datetime import timedelta
+from urllib.parse import parse_qs
+
+import pytest
+from django.utils import timezone
+
+from monitoring import store
+from monitoring.models import MetricLimits, Series, Source
+from monitoring.pulls import ConfigRefused
+from monitoring.services import (
+    PulledFacts,
+    add_pulled_source,
+    change_pulled_source,
+    pause_source,
+    pull_soon,
+    pull_sources,
+    resume_source,
+)
+from monitoring.services.pulling import latest_slot, next_slot
+from tests.at_once import at_once
+from tests.factories import EnvironmentFactory, PulledSourceFactory
+from tests.targets import Answer, Target
+
+pytestmark = pytest.mark.django_db
+
+TEXT = '# TYPE things_total counter\nthings_total{shop="a"} 5\nthings_total{shop="b"} 6\ngo_info 1\ntemperature NaN\n'
+
+
+@pytest.fixture
+def target(settings):
+    settings.PROBE_NETWORKS = ["127.0.0.1/32"]
+    with Target() as found:
+        found.set("/metrics", body=TEXT)
+        yield found
+
+
+@pytest.fixture
+def now():
+    return timezone.now()
+
+
+def source(target, now, kind="SCRAPE", *, environment=None, secrets=None, interval=30, backfill=timedelta(), **config):
+    environment = environment or EnvironmentFactory()
+    config = {
+        "url": f"{target.url.rstrip('/')}/metrics" if kind == "SCRAPE" else target.url,
+        "timeout_seconds": 5,
+    } | config
+    facts = PulledFacts("node", environment, config, interval, secrets)
+    return add_pulled_source(project=environment.project, kind=kind, facts=facts, now=now, backfill=backfill)
+
+
+def stored(row):
+    """Samples by metric and labels."""
+    found = Series.objects.filter(environment__project=row.project).select_related("metric")
+    read = store.read(
+        [one.pk for one in found], timezone.now() - timedelta(days=60), timezone.now() + timedelta(hours=1)
+    )
+    return {(one.metric.key, *one.labels.values()): read[one.pk].values.tolist() for one in found}
+
+
+def fresh(row):
+    row.refresh_from_db()
+    return row
+
+
+def test_a_target_is_taken_as_it_is(target, now):
+    row = source(target, now)
+    assert pull_sources(now=now) == 1
+    assert stored(row) == {("things_total", "a"): [5.0], ("things_total", "b"): [6.0], ("go_info",): [1.0]}
+    row = fresh(row)
+    assert row.latest_detail == "Took 3 of 3 samples."
+    assert row.latest_at == now
+    assert row.failing_since is None
+    assert row.next_pull_at == next_slot(row, now)
+    assert row.lease_until is None
+
+
+def test_a_second_sweep_finds_nothing_to_do(target, now):
+    source(target, now)
+    assert [pull_sources(now=now), pull_sources(now=now)] == [1, 0]
+    assert len(target.requests) == 1
+
+
+def test_rules_choose_and_what_they_left_out_is_counted(target, now):
+    row = source(target, now, keep="things_*", drop="{shop=b}")
+    pull_sources(now=now)
+    assert stored(row) == {("things_total", "a"): [5.0]}
+    assert fresh(row).latest_detail == "Took 1 of 3 samples: 2 left out by the rules."
+
+
+def test_labels_are_added_and_the_environment_may_be_named_by_them(target, now):
+    row = source(target, now, keep="go_info", labels="instance=web-1\nenvironment=staging")
+    pull_sources(now=now)
+    (series,) = Series.objects.filter(environment__project=row.project).select_related("environment")
+    assert series.labels == {"instance": "web-1"}
+    assert series.environment.name == "staging"
+
+
+@pytest.mark.parametrize("honour", [True, False])
+def test_times_of_the_target_are_kept_or_not_as_one_wishes(target, now, honour):
+    earlier = now - timedelta(minutes=5)
+    target.set("/metrics", body=f"a 1 {int(earlier.timestamp() * 1000)}\n")
+    source(target, now, honour_times=honour)
+    pull_sources(now=now)
+    (series,) = Series.objects.all()
+    (at,) = store.read([series.pk], now - timedelta(hours=1), now + timedelta(seconds=1))[series.pk].times
+    assert at == pytest.approx((earlier if honour else now).timestamp(), abs=0.001)
+
+
+def test_it_signs_in_and_says_who_it_is(target, now):
+    source(target, now, secrets={"token": "s3cret"})
+    source(target, now, secrets={"user": "me", "password": "p"})
+    pull_sources(now=now)
+    sent = {request.headers["authorization"] for request in target.requests}
+    assert sent == {"Bearer s3cret", "Basic bWU6cA=="}
+    assert all("version=0.0.4" in request.headers["accept"] for request in target.requests)
+
+
+def test_secrets_are_sealed(target, now):
+    row = fresh(source(target, now, secrets={"token": "s3cret"}))
+    assert "s3cret" not in row.sealed
+    assert "s3cret" not in json.dumps(row.config)
+    assert row.secrets == {"token": "s3cret"}
+
+
+@pytest.mark.parametrize(
+    ("answer", "told"),
+    [
+        (Answer(status=500), "The target answered 500."),
+        (Answer(status=401), "The target wants somebody to sign in (401): enter a token, or a user and a password."),
+        (Answer(status=404), "There is nothing at this address (404)."),
+        (Answer(body="<html>hello</html>"), "The answer is not in Prometheus' text format. Line 1: "),
+        (Answer(mode="reset"), "Nothing came: "),
+        (Answer(body=b"x" * 70_000 + b" 1\n"), "Nothing came: the body is larger than 65536 bytes."),
+        (Answer(body=b"\xff\xfe\x00 1"), "The answer is not in Prometheus' text format. Line 1: "),
+    ],
+)
+def test_what_goes_wrong_is_said_and_the_next_fetch_mends_it(target, now, settings, answer, told):
+    settings.PULL_MAX_BYTES = 65_536
+    row = source(target, now)
+    target.queue(answer)
+    assert pull_sources(now=now) == 0
+    assert fresh(row).latest_detail.startswith(told)
+    assert row.failing_since == now
+    later = row.next_pull_at
+    assert pull_sources(now=later) == 1
+    assert fresh(row).failing_since is None
+
+
+def test_since_when_it_fails_is_kept(target, now):
+    row = source(target, now)
+    target.set("/metrics", status=500)
+    pull_sources(now=now)
+    pull_sources(now=fresh(row).next_pull_at)
+    assert fresh(row).failing_since == now
+
+
+def test_an_empty_answer_is_well_but_said(target, now):
+    target.set("/metrics", body="")
+    row = source(target, now)
+    assert pull_sources(now=now) == 1
+    assert fresh(row).latest_detail == "It answers, but has no samples."
+    assert row.latest_at is None
+
+
+def test_a_private_address_is_refused_when_it_is_saved_and_when_it_is_fetched(target, now, settings):
+    row = source(target, now)
+    settings.PROBE_NETWORKS = []
+    with pytest.raises(ConfigRefused, match="PROBE_NETWORKS"):
+        source(target, now)
+    assert pull_sources(now=now) == 0
+    assert "not allowed" in fresh(row).latest_detail
+    assert target.requests == []
+
+
+def test_one_bad_source_does_not_stop_the_others(target, now):
+    bad = PulledSourceFactory(config={"url": "http://x", "keep": "x{", "timeout_seconds": 5}, next_pull_at=now)
+    lost = PulledSourceFactory(sealed="gAAAA-another-key", next_pull_at=now)
+    far = PulledSourceFactory(config={"url": "http://x y", "timeout_seconds": 5}, next_pull_at=now)
+    good = source(target, now)
+    assert pull_sources(now=now) == 1
+    assert fresh(good).failing_since is None
+    assert fresh(bad).latest_detail.startswith("Line 1 is no rule")
+    assert fresh(lost).latest_detail.startswith("This secret was stored under another SECRET_KEY")
+    assert fresh(far).latest_detail.startswith("The URL may only have")
+    assert {one.next_pull_at for one in (bad, lost, far)} == {next_slot(one, now) for one in (bad, lost, far)}
+
+
+def test_too_many_series_are_refused_and_shown(target, now):
+    row = source(target, now)
+    MetricLimits.objects.update_or_create(project=row.project, defaults={"max_series": 1})
+    pull_sources(now=now)
+    assert fresh(row).latest_detail == "Took 1 of 3 samples: 2 refused."
+    assert row.refusals.get(reason="TOO_MANY_SERIES").count == 2
+
+
+def test_infinities_are_refused_and_nothing_is_made_of_nan(target, now):
+    target.set("/metrics", body="a +Inf\nb NaN\nc 1\n")
+    row = source(target, now)
+    pull_sources(now=now)
+    assert stored(row) == {("c",): [1.0]}
+    assert fresh(row).latest_detail == "Took 1 of 2 samples: 1 refused."
+    assert row.refusals.get().reason == "NOT_FINITE"
+
+
+def test_a_source_that_was_changed_meanwhile_is_not_stored_by_its_old_definition(target, now, monkeypatch):
+    row = source(target, now)
+
+    def change(*args, **kwargs):
+        facts = PulledFacts("node", row.environment, row.config | {"keep": "go_info"}, 30)
+        change_pulled_source(source=fresh(row), facts=facts, now=now)
+        return real(*args, **kwargs)
+
+    real = __import__("monitoring.services.pulling", fromlist=["x"]).fetch_many
+    monkeypatch.setattr("monitoring.services.pulling.fetch_many", change)
+    assert pull_sources(now=now) == 0
+    assert not any(stored(row).values())
+    assert fresh(row).next_pull_at == now
+    monkeypatch.setattr("monitoring.services.pulling.fetch_many", real)
+    assert pull_sources(now=now) == 1
+    assert {key: values for key, values in stored(row).items() if values} == {("go_info",): [1.0]}
+
+
+def test_a_paused_source_is_left_alone_and_a_resumed_one_is_fetched(target, now):
+    row = source(target, now)
+    pause_source(source=row, now=now)
+    assert pull_sources(now=now) == 0
+    assert not pull_soon(source=fresh(row), now=now)
+    resume_source(source=row, now=now)
+    assert pull_sources(now=now) == 1
+
+
+def test_fetching_soon_does_not_wait_for_the_slot(target, now):
+    row = source(target, now)
+    pull_sources(now=now)
+    assert pull_soon(source=fresh(row), now=now)
+    assert pull_sources(now=now) == 1
+
+
+def test_slots_lie_on_a_grid_that_differs_by_source():
+    now = timezone.now()
+    rows = [Source(pk=pk, interval_seconds=30) for pk in range(30)]
+    assert len({next_slot(row, now) for row in rows}) == 30
+    for row in rows:
+        assert latest_slot(row, now) <= now < next_slot(row, now)
+        assert next_slot(row, latest_slot(row, now)) == next_slot(row, now)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_workers_fetch_each_source_once(target, now):
+    for _ in range(6):
+        source(target, now)
+    done = at_once(lambda: pull_sources(now=now), 2)
+    assert sum(done) == 6
+    assert len(target.requests) == 6
+
+
+# --- an existing Prometheus ---
+
+
+def vector(*rows):
+    result = [{"metric": labels, "value": [at, value]} for labels, at, value in rows]
+    return {"status": "success", "data": {"resultType": "vector", "result": result}}
+
+
+def test_each_series_of_an_answer_is_one_here(target, now):
+    at = now.timestamp()
+    target.set(json=vector(({"__name__": "things_total", "shop": "a"}, at, "5"), ({"shop": "b"}, at, "NaN")))
+    row = source(target, now, "PROMQL", queries="things = things_total")
+    assert pull_sources(now=now) == 1
+    assert stored(row) == {("things", "a"): [5.0]}
+    assert Series.objects.get().metric.is_counter
+    (request,) = target.requests
+    form = parse_qs(request.body.decode())
+    assert form["query"] == ["things_total"]
+    assert float(form["time"][0]) == latest_slot(row, now).timestamp()
+    assert request.path == "/api/v1/query"
+    assert fresh(row).pulled_until == latest_slot(row, now)
+
+
+def test_a_single_number_is_one_series_without_labels(target, now):
+    target.set(json={"status": "success", "data": {"resultType": "scalar", "result": [now.timestamp(), "7.25"]}})
+    row = source(target, now, "PROMQL", queries="limit [s] = scalar(x)")
+    pull_sources(now=now)
+    assert stored(row) == {("limit",): [7.25]}
+    assert Series.objects.get().metric.unit == "s"
+
+
+def failed(status, error):
+    return Answer(status=status, json={"status": "error", "error": error})
+
+
+def given(kind, result):
+    return Answer(json={"status": "success", "data": {"resultType": kind, "result": result}})
+
+
+NO_API = "The answer is not that of a Prometheus API: check the address."
+
+
+@pytest.mark.parametrize(
+    ("answer", "told"),
+    [
+        (failed(400, "1:3: parse error: x\ny"), "Prometheus refused it: 1:3: parse error: x y."),
+        (failed(422, "too many samples"), "Prometheus refused it: too many samples."),
+        (failed(200, ""), "Prometheus refused it: error."),
+        (Answer(status=503, body="no backend"), "The target answered 503."),
+        (Answer(status=404, body="not here"), "There is nothing at this address (404)."),
+        (Answer(body="<html>"), NO_API),
+        (Answer(body=b"[" * 100_000), NO_API),
+        (Answer(json=[1]), NO_API),
+        (given("vector", 7), NO_API),
+        (given("vector", [7]), NO_API),
+        (given("vector", [{"metric": 1, "value": [1, "2"]}]), NO_API),
+        (given("vector", [{"metric": {}, "value": ["x", "2"]}]), NO_API),
+        (given("vector", [{"metric": {}, "value": [1e300, "2"]}]), NO_API),
+        (given("vector", [{"metric": {}, "value": [1, [2]]}]), NO_API),
+        (given("matrix", [{"metric": {}, "value": [1, "2"]}]), NO_API),
+        (given("vector", [{"metric": {}, "histogram": []}]), "The query gives native histograms"),
+        (given("string", [1, "x"]), "The query gives a string, not one number for each series."),
+    ],
+)
+def test_an_answer_that_is_none_is_said_in_words(target, now, answer, told):
+    target.queue(answer)
+    row = source(target, now, "PROMQL", queries="orders = up")
+    assert pull_sources(now=now) == 0
+    assert fresh(row).latest_detail.startswith(f"orders: {told}")
+    assert row.pulled_until is None
+
+
+def test_a_query_that_fails_leaves_the_others_alone(target, now):
+    target.queue(
+        Answer(json=vector(({}, now.timestamp(), "1"))), Answer(status=400, json={"status": "error", "error": "bad"})
+    )
+    row = source(target, now, "PROMQL", queries="one = a\nother = b")
+    pull_sources(now=now)
+    assert list(stored(row).values()) == [[1.0]]
+    assert fresh(row).latest_detail.startswith("1 of 2 queries failed. ")
+    assert row.latest_detail.endswith(": Prometheus refused it: bad.")
+    assert row.pulled_until is not None
+
+
+def matrix(request_body):
+    form = {
+        name: float(values[0]) for name, values in parse_qs(request_body).items() if name in ("start", "end", "step")
+    }
+    count = int((form["end"] - form["start"]) / form["step"]) + 1
+    values = [[form["start"] + n * form["step"], str(n)] for n in range(count)]
+    return {"status": "success", "data": {"resultType": "matrix", "result": [{"metric": {}, "values": values}]}}
+
+
+def test_the_past_is_fetched_oldest_first_in_steps_that_an_answer_can_hold(target, now):
+    row = source(target, now, "PROMQL", queries="a = b", backfill=timedelta(hours=10), interval=30)
+    asked = []
+    for _ in range(3):
+        target.set(json={"status": "success", "data": {"resultType": "matrix", "result": []}})
+        assert pull_sources(now=now) == 1
+        form = parse_qs(target.requests[-1].body.decode())
+        asked.append((float(form["start"][0]), float(form["end"][0]), int(form["step"][0])))
+    assert [round((end - start) / step) + 1 for start, end, step in asked] == [500, 500, 199]
+    assert asked[1][0] == asked[0][1] + 30
+    assert asked[2][1] == latest_slot(row, now).timestamp()
+    assert fresh(row).next_pull_at == next_slot(row, now)
+    assert pull_sources(now=now) == 0
+
+
+def test_a_gap_is_made_good_when_prometheus_is_back(target, now):
+    row = source(target, now, "PROMQL", queries="a = b", interval=30)
+    target.queue(Answer(json=vector(({}, now.timestamp(), "1"))))
+    pull_sources(now=now)
+    first = fresh(row).pulled_until
+    for minutes in (1, 2, 3):
+        target.queue(Answer(status=503))
+        pull_sources(now=now + timedelta(minutes=minutes))
+    assert fresh(row).pulled_until == first
+    later = now + timedelta(minutes=5)
+    target.queue(Answer(json={"status": "success", "data": {"resultType": "matrix", "result": []}}))
+    pull_sources(now=later)
+    assert target.requests[-1].path == "/api/v1/query_range"
+    form = parse_qs(target.requests[-1].body.decode())
+    assert float(form["start"][0]) == first.timestamp() + 30
+    assert fresh(row).pulled_until == latest_slot(row, later)
+    assert row.failing_since is None
+
+
+def test_a_pause_is_not_made_good(target, now):
+    row = source(target, now, "PROMQL", queries="a = b", interval=30)
+    target.set(json=vector())
+    pull_sources(now=now)
+    pause_source(source=fresh(row), now=now)
+    later = now + timedelta(hours=5)
+    resume_source(source=row, now=later)
+    pull_sources(now=later)
+    assert target.requests[-1].path == "/api/v1/query"
