@@ -18,7 +18,6 @@ urlpatterns = [
     path("api/v1/", include("issues.api_urls")),
     path("api/v1/", include("reports.api_urls")),
     path("", include("monitoring.root_urls")),
-    path("", include("monitoring.root_urls")),
     path("", include("reports.urls")),
     path("", include("deployments.root_urls")),
     path("p/<slug:project>/", include("deployments.urls")),
