@@ -248,15 +248,14 @@ def _put_days(days: _Days) -> None:
         for series, parts in days.parts.items()
         if series not in thinned
     }
-    if known:
-        postgres.run(
-            "DELETE FROM monitoring_daychunk WHERE series_id = ANY(%s::bigint[]) AND day = %s", [list(known), days.day]
-        )
-    postgres.put(
-        "monitoring_daychunk",
-        _DAY,
-        (row for series, line in whole.items() for row in _day_rows(series, days.day, line)),
-    )
+    if known:  # samples came late; the minutes of a day that is about to go are made again
+        for table in ("monitoring_daychunk", tiers.MINUTES):
+            postgres.run(
+                f"DELETE FROM {table} WHERE series_id = ANY(%s::bigint[]) AND day = %s",  # noqa: S608
+                [list(known), days.day],
+            )
+    rows = (row for series, line in whole.items() for row in _day_rows(series, days.day, line))
+    postgres.put("monitoring_daychunk", _DAY, rows)
     tiers.replace_hours(days.day, whole)
     tiers.add_late(days.day, {series: tidy_line(days.parts[series]) for series in thinned})
 

@@ -29,7 +29,7 @@ class Rolled:
     def sketches(self) -> list[Sketch]:
         """Return the sketch of each bucket."""
         ends = np.cumsum(self.sizes).tolist()
-        begins = [0, *ends[:-1]]
+        begins = [0, *ends][:-1]
         return [Sketch(self.keys[begin:end], self.counts[begin:end]) for begin, end in zip(begins, ends, strict=True)]
 
     def pick(self, which: npt.NDArray[np.intp]) -> "Rolled":

@@ -14,18 +14,14 @@ from monitoring.store import compaction, postgres
 from monitoring.store.shapes import DAY_US, HOUR_US, SECOND_US
 from tests.at_once import at_once
 from tests.factories import SeriesFactory
+from tests.monitoring.store.clock import NOW, NOW_US, TODAY, every, fold, put, stand_still
 
-NOW = datetime(2026, 11, 19, 12, 30, tzinfo=UTC)
-NOW_US = store.microseconds(NOW)
-TODAY = NOW_US // DAY_US * DAY_US
 pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture(autouse=True)
 def clock(monkeypatch):
-    """The database's clock, as compaction reads it; and nothing late is waited for."""
-    monkeypatch.setattr(compaction, "now_us", lambda: NOW_US)
-    monkeypatch.setattr(compaction, "QUIET_SECONDS", 0)
+    stand_still(monkeypatch)
 
 
 @pytest.fixture
@@ -33,30 +29,9 @@ def series():
     return SeriesFactory().pk
 
 
-def every(seconds, start_us, end_us):
-    return np.arange(start_us, end_us, seconds * SECOND_US)
-
-
-def put(series, times, values=None, **more):
-    values = np.arange(len(times), dtype=float) if values is None else values
-    return store.append(np.full(len(times), series), times, values, **more)
-
-
 def everything(*series):
     found = store.read(series, NOW - timedelta(days=400), NOW + timedelta(days=400))
     return {one: (samples.times.tolist(), samples.values.tolist()) for one, samples in found.items()}
-
-
-def fold(folded=None):
-    """Fold all that can be folded."""
-    done = 0
-    while step := compaction.fold_log(folded, at_once=True):
-        done += step
-    while compaction.fold_hours():
-        pass
-    while compaction.seal_day():
-        pass
-    return done
 
 
 def test_the_samples_are_the_same_before_and_after_each_step(series):
