@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.core.exceptions import ValidationError
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.response import Response
 
@@ -29,6 +30,7 @@ from postdeploy.api import (
 )
 from postdeploy.fields import Text
 from postdeploy.lib.secrets import SecretUnreadable
+from postdeploy.lib.times import format_time
 from postdeploy.openapi import operation
 
 READ, WRITE = Scope.DEPLOYMENTS_READ.value, Scope.CHECKS_WRITE.value
@@ -107,7 +109,7 @@ class CheckOutput(serializers.ModelSerializer[HealthCheck]):
     state = Word(CheckState)
     is_paused = Flag()
     state_since = Moment(allow_null=True)
-    latest_reading_at = Moment(allow_null=True)
+    latest_reading_at = serializers.SerializerMethodField()
 
     class Meta:
         model = HealthCheck
@@ -124,6 +126,12 @@ class CheckOutput(serializers.ModelSerializer[HealthCheck]):
     def get_secrets(self, check: HealthCheck) -> list[str]:
         """Return the names of what is stored encrypted."""
         return secret_names(check)
+
+    @extend_schema_field(Moment(allow_null=True))
+    def get_latest_reading_at(self, check: HealthCheck) -> str | None:
+        """Return when it was read last."""
+        at = self.context["latest"].get(check.pk)
+        return format_time(at) if at else None
 
     def get_ping_url(self, check: HealthCheck) -> str | None:
         """Return where a heartbeat is pinged, to those who may change it."""
@@ -150,9 +158,7 @@ class ChecksOutput(serializers.Serializer[Any]):
 def shown(request: ApiRequest, checks: list[HealthCheck]) -> list[dict[str, Any]]:
     """The answer of many checks, in a fixed number of queries."""
     latest = latest_readings([check.pk for check in checks])
-    for check in checks:
-        check.latest_reading_at = latest.get(check.pk)
-    context = {"may_write": token_of(request).may(WRITE)}
+    context = {"may_write": token_of(request).may(WRITE), "latest": latest}
     return list(CheckOutput(checks, many=True, context=context).data)
 
 
@@ -181,7 +187,7 @@ class Checks(Endpoint):
         request=CheckInput,
         responses={201: CheckOutput},
         errors=[404],
-        description="It is read within seconds. Conditions that cannot be read are refused with their line and the fix.",
+        description="It is read within seconds. Conditions that cannot be read are refused with line and fix.",
     )
     def post(self, request: ApiRequest) -> Response:
         """Make a check."""

@@ -14,7 +14,7 @@ from monitoring.selectors.checks import (
 )
 from monitoring.selectors.coverage import NotWatched, not_watched, not_watched_in, push_line, report_line
 from monitoring.selectors.facts import facts_of
-from monitoring.selectors.heartbeats import ping_line, ping_url
+from monitoring.selectors.heartbeats import latest_pings, ping_line, ping_url
 from monitoring.selectors.lines import lines_of, read_lines, unit_of
 from monitoring.selectors.readiness import POLL_LATE_SECONDS, poll_lag
 from monitoring.selectors.readings import latest_readings
@@ -50,6 +50,7 @@ __all__ = [
     "latest_readings",
     "findings_of",
     "findings_of_verdict",
+    "latest_pings",
     "lines_of",
     "matches",
     "not_watched",

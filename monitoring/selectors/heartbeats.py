@@ -3,7 +3,11 @@
 from django.conf import settings
 from django.urls import reverse
 
-from monitoring.models import HealthCheck
+from monitoring.models import HealthCheck, Ping
+
+
+#: So many pings are shown on the page of their check.
+SHOWN = 10
 
 
 def ping_url(check: HealthCheck) -> str | None:
@@ -15,3 +19,8 @@ def ping_line(check: HealthCheck) -> str | None:
     """The line to put behind a job in its crontab: it tells how the job ended."""
     url = ping_url(check)
     return f"your-job; curl -fsS -m 10 --retry 3 {url}/$?" if url else None
+
+
+def latest_pings(check: HealthCheck) -> list[Ping]:
+    """The latest few pings of a heartbeat, newest first; none for other kinds."""
+    return list(check.pings.all()[:SHOWN]) if check.ping_key else []

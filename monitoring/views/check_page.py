@@ -18,12 +18,15 @@ def check(request: HttpRequest, project: str, check: int) -> HttpResponse:
     found, row = found_check(request, project, check)
     now = timezone.now()
     span = SpanForm(request.GET).span(now)
+    may = rights(request, found)
     context = {
         "project": found,
         "check": row,
         "story": selectors.check_story(row, now=now, span=span, columns=chart_columns(request)),
         "now": now,
         **span_links(request, span, ("3h", "24h", "7d", "30d")),
-        **rights(request, found),
+        "pings": selectors.latest_pings(row),
+        "ping_line": selectors.ping_line(row) if may["may_work"] else None,
+        **may,
     }
     return live_page(request, "monitoring/check.html", context, part="check")

@@ -1,6 +1,6 @@
 """The demo's shop: a real HTTP service on loopback, standard library only, with versions that behave differently.
 
-Run as `python -m reports.demo.service DATA_DIRECTORY`. It ends by itself when the demo's state file is gone.
+Run as `python -m reports.demo.service DATA_DIRECTORY SITE_URL`. It ends by itself when the demo's state file is gone.
 """
 
 import json
@@ -8,6 +8,8 @@ import random
 import sys
 import threading
 import time
+import urllib.request
+from contextlib import suppress
 from dataclasses import dataclass
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -31,6 +33,11 @@ VERSIONS = {
 }
 FIRST_VERSION = "v1.0.0"
 LONGEST_BODY = 10_000
+LOOKUP_FAILED = {"error": "address lookup timed out"}
+#: How often the shop's job runs.
+EXPORT_SECONDS = 10
+#: What the shop has sold before the demo began.
+ORDERS_SO_FAR = 1840
 
 
 class Shop(ThreadingHTTPServer):
@@ -42,6 +49,8 @@ class Shop(ThreadingHTTPServer):
     def __init__(self, port: int, version_file: Path | None = None) -> None:
         super().__init__(("127.0.0.1", port), Handler)
         self.version_file = version_file
+        self.orders = self.payments = ORDERS_SO_FAR
+        self._books = threading.Lock()
         self.version = self._remembered()
 
     @property
@@ -54,6 +63,13 @@ class Shop(ThreadingHTTPServer):
         self.version = version
         if self.version_file:
             self.version_file.write_text(version)
+
+    def book(self, *, is_paid: bool) -> int:
+        """Write an order into the books, and its payment; return its number."""
+        with self._books:
+            self.orders += 1
+            self.payments += is_paid
+            return self.orders
 
     def _remembered(self) -> str:
         if self.version_file and self.version_file.exists():
@@ -69,22 +85,47 @@ class Handler(BaseHTTPRequestHandler):
     server: Shop
 
     def do_GET(self) -> None:
-        """Serve health, search and checkout, as fast and as well as the running version can."""
-        behaviour = self.server.behaviour
-        time.sleep(behaviour.seconds * random.uniform(0.8, 1.3))  # noqa: S311 - not for secrets
-        if self.path == "/checkout" and random.random() < behaviour.checkout_failures:  # noqa: S311
-            self._answer(HTTPStatus.SERVICE_UNAVAILABLE, {"error": "address lookup timed out"})
+        """Serve health, search, checkout and the books, as fast and as well as the running version can."""
+        self._take_time()
+        if self.path == "/checkout" and self._fails():
+            self._answer(HTTPStatus.SERVICE_UNAVAILABLE, LOOKUP_FAILED)
+        elif self.path == "/books":
+            self._answer(HTTPStatus.OK, {"orders": self.server.orders, "payments": self.server.payments})
         elif self.path in ("/", "/health", "/search", "/checkout"):
             self._answer(HTTPStatus.OK, {"status": "ok", "version": self.server.version})
         else:
             self._answer(HTTPStatus.NOT_FOUND, {"error": "no such page"})
 
     def do_POST(self) -> None:
-        """Switch the running version (`/release`), or take in a notification (`/hooks`)."""
+        """Take a cart, an order, a notification (`/hooks`), or switch the running version (`/release`)."""
         body = self.rfile.read(min(int(self.headers.get("Content-Length") or 0), LONGEST_BODY))
         if self.path == "/hooks":
             self._answer(HTTPStatus.OK, {"received": True})
-            return
+        elif self.path == "/cart":
+            self._take_time()
+            self._answer(HTTPStatus.CREATED, {"cart": f"c-{random.randrange(10**6):06}"})  # noqa: S311
+        elif self.path.startswith("/cart/"):
+            self._order()
+        else:
+            self._release(body)
+
+    def _take_time(self) -> None:
+        time.sleep(self.server.behaviour.seconds * random.uniform(0.8, 1.3))  # noqa: S311 - not for secrets
+
+    def _fails(self) -> bool:
+        return random.random() < self.server.behaviour.checkout_failures  # noqa: S311
+
+    def _order(self) -> None:
+        """Check a cart out: an order, and its payment unless the address lookup fails in between."""
+        self._take_time()
+        is_paid = not self._fails()
+        number = self.server.book(is_paid=is_paid)
+        if is_paid:
+            self._answer(HTTPStatus.OK, {"status": "paid", "order": number})
+        else:
+            self._answer(HTTPStatus.SERVICE_UNAVAILABLE, LOOKUP_FAILED)
+
+    def _release(self, body: bytes) -> None:
         version = self._asked_version(body) if self.path == "/release" else None
         if version is None:
             self._answer(HTTPStatus.BAD_REQUEST, {"error": f"unknown version; known: {', '.join(VERSIONS)}"})
@@ -118,15 +159,25 @@ def stop_when_removed(shop: Shop, var: Path, *, every_seconds: float = 2.0) -> N
     shop.shutdown()
 
 
-def main(var: Path) -> None:
-    """Serve the shop until the demo is removed."""
+def export_orders(ping_url: str, *, every_seconds: float = EXPORT_SECONDS) -> None:
+    """The shop's regular job: it exports orders somewhere, and says each time that it ran."""
+    while True:
+        with suppress(OSError):  # the installation may be starting, or restarting
+            urllib.request.urlopen(ping_url, timeout=5).close()  # noqa: S310 - our own address
+        time.sleep(every_seconds)
+
+
+def main(var: Path, site_url: str = "") -> None:
+    """Serve the shop, and run its job, until the demo is removed."""
     state = read_state(var)
     if state is None:
         return
     shop = Shop(state.port, var / "demo.version")
     threading.Thread(target=stop_when_removed, args=(shop, var), daemon=True).start()
+    if site_url and state.ping_path:
+        threading.Thread(target=export_orders, args=(site_url.rstrip("/") + state.ping_path,), daemon=True).start()
     shop.serve_forever(poll_interval=0.2)
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), *sys.argv[2:3])

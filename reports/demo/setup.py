@@ -4,14 +4,18 @@ import socket
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.db import transaction
 
 from deployments.models import ApiToken, Environment, Project, Scope, User
 from deployments.services import confirm_environment, create_project, create_token, ensure_environment
+from monitoring.models import HealthCheck
+from monitoring.selectors import ping_url
 from monitoring.services import save_check, save_policy
 from postdeploy.idempotency import forget_owner
+from reports.demo.service import EXPORT_SECONDS
 from reports.demo.state import DemoState, remove_state, write_state
 from support.models import ChannelKind, Track
 from support.services import add_channel, ensure_tiers, save_tier, set_members
@@ -48,6 +52,20 @@ CHECKS = (
 )
 
 
+PURCHASE = """### Fill the cart
+POST SHOP/cart
+Content-Type: application/json
+
+{"item": 4711}
+expect status is 201
+capture cart = json cart
+
+### Check out
+POST SHOP/cart/{{cart}}/checkout
+expect json status == "paid"
+"""
+
+
 @transaction.atomic
 def create_demo(*, owner: User, var: Path, now: datetime) -> DemoState:
     """Make the project, its checks, tiers and channels, and the file its processes run by."""
@@ -62,10 +80,12 @@ def create_demo(*, owner: User, var: Path, now: datetime) -> DemoState:
         created_by=owner,
         now=now,
     )
-    state = DemoState(project=SLUG, port=free_port(), token=token)
     # This process read its settings before there was a demo.
     settings.PROBE_NETWORKS = sorted({*settings.PROBE_NETWORKS, settings.DEMO_NETWORK})
+    job = _add_job(environment, now)
+    state = DemoState(project=SLUG, port=free_port(), token=token, ping_path=urlsplit(ping_url(job) or "").path)
     _add_checks(environment, state, now)
+    _add_processes(environment, state, now)
     _add_support(project, owner, state, now)
     write_state(var, state)
     return state
@@ -84,6 +104,45 @@ def _add_checks(environment: Environment, state: DemoState, now: datetime) -> No
             interval_seconds=2,
             failure_threshold=3,
             is_critical=check.is_critical,
+        )
+
+
+def _add_job(environment: Environment, now: datetime) -> HealthCheck:
+    return save_check(
+        environment=environment,
+        now=now,
+        name="Order export",
+        kind="HEARTBEAT",
+        component="catalogue",
+        options={"period_seconds": EXPORT_SECONDS, "grace_seconds": 3 * EXPORT_SECONDS},
+        interval_seconds=5,
+        failure_threshold=1,
+        is_critical=False,
+    )
+
+
+def _add_processes(environment: Environment, state: DemoState, now: datetime) -> None:
+    """A purchase from end to end, and whether what was sold was also paid."""
+    sides = {"left": ("Orders", "orders"), "right": ("Payments", "payments")}
+    books = {
+        side: {"name": name, "url": f"{state.shop_url}/books", "path": path} for side, (name, path) in sides.items()
+    }
+    for name, kind, options, conditions in (
+        ("Purchase", "FLOW", {"steps": PURCHASE.replace("SHOP", state.shop_url)}, "time < 3 s"),
+        ("Orders and payments", "RECONCILIATION", books, "difference <= 5"),
+    ):
+        save_check(
+            environment=environment,
+            now=now,
+            name=name,
+            kind=kind,
+            component="checkout",
+            options=options,
+            conditions=conditions,
+            timeout_ms=4000,
+            interval_seconds=5,
+            failure_threshold=3,
+            is_critical=False,
         )
 
 

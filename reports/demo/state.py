@@ -8,11 +8,12 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class DemoState:
-    """Where the shop listens and what its pipeline signs in with."""
+    """Where the shop listens, what its pipeline signs in with, and where its job pings."""
 
     project: str
     port: int
     token: str
+    ping_path: str = ""
 
     @property
     def shop_url(self) -> str:

@@ -1,5 +1,7 @@
 """The demo comes and goes without trace."""
 
+from collections import Counter
+
 import pytest
 from django.apps import apps
 from django.core.management import call_command
@@ -29,7 +31,13 @@ def test_it_makes_a_project_with_checks_and_inserts_no_deployment(var):
     state = create_demo(owner=UserFactory(), var=var, now=timezone.now())
 
     assert read_state(var) == state
-    assert HealthCheck.objects.count() == 3
+    assert Counter(HealthCheck.objects.values_list("kind", flat=True)) == {
+        "HTTP": 3,
+        "HEARTBEAT": 1,
+        "FLOW": 1,
+        "RECONCILIATION": 1,
+    }
+    assert state.ping_path == f"/ping/{HealthCheck.objects.get(kind='HEARTBEAT').ping_key}"
     assert not Deployment.objects.exists()
 
 

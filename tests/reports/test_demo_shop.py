@@ -42,6 +42,18 @@ def test_the_second_version_fails_at_the_checkout_only(shop):
     assert ask(shop, "/search")[0] == 200
 
 
+def test_a_cart_is_checked_out_and_booked(shop):
+    cart = ask(shop, "/cart", {"item": 1})[1]["cart"]
+    assert ask(shop, f"/cart/{cart}/checkout", {}) == (200, {"status": "paid", "order": 1841})
+    assert ask(shop, "/books") == (200, {"orders": 1841, "payments": 1841})
+
+
+def test_the_second_version_books_orders_that_nobody_paid(shop):
+    ask(shop, "/release", {"version": "v1.1.0"})
+    assert ask(shop, "/cart/c-1/checkout", {})[0] == 503
+    assert ask(shop, "/books") == (200, {"orders": 1841, "payments": 1840})
+
+
 def test_it_remembers_its_version_across_a_restart(shop, tmp_path):
     ask(shop, "/release", {"version": "v1.1.0"})
 

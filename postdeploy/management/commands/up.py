@@ -156,7 +156,7 @@ def programs(host: str, port: int, lock: int) -> list[Program]:
     if not (settings.VAR / "demo.json").exists():
         return started
     # Named by string as everything of the floors; both are done when they end with 0.
-    shop = _python("shop", ["reports.demo.service", str(settings.VAR)], lock)
+    shop = _python("shop", ["reports.demo.service", str(settings.VAR), settings.SITE_URL], lock)
     pipeline = _python("pipeline", ["reports.demo.pipeline", str(settings.VAR), settings.SITE_URL], lock)
     return [*started, replace(shop, may_finish=True), replace(pipeline, may_finish=True, is_late=True)]
 
