@@ -3,7 +3,7 @@
 from django.urls import path
 
 from monitoring import views
-from monitoring.views import alerts, check_form, objectives, pulled, rules
+from monitoring.views import alerts, check_form, explorer, metrics, objectives, pulled, rules
 
 urlpatterns = [
     path("checks/", views.all_checks, name="checks"),
@@ -16,6 +16,13 @@ urlpatterns = [
     path("checks/<int:check>/resume/", views.check_resume, name="check_resume"),
     path("checks/<int:check>/read/", views.check_read, name="check_read"),
     path("checks/<int:check>/delete/", views.check_delete, name="check_delete"),
+    path("metrics/", metrics.metric_list, name="metric_list"),
+    path("metrics/explore/", explorer.metrics_explore, name="metrics_explore"),
+    path("metrics/explore.json", explorer.metrics_explore_data, name="metrics_explore_data"),
+    path("metrics/explore.csv", explorer.metrics_explore_csv, name="metrics_explore_csv"),
+    path("metrics/trend.json", metrics.metric_data, name="metric_data"),
+    path("metrics/<int:metric>/", metrics.metric, name="metric"),
+    path("metrics/environments/<int:environment>/", metrics.metrics_environment, name="metrics_environment"),
     path("sources/new/<slug:kind>/", pulled.pulled_add, name="pulled_add"),
     path("sources/<int:source>/", pulled.pulled_source, name="pulled_source"),
     path("sources/<int:source>/edit/", pulled.pulled_edit, name="pulled_edit"),

@@ -34,6 +34,7 @@ PAGES = (
     Page("deployments", "Deployments", "rocket", ("deployments", "deployment", "lesson_add")),
     Page("issues", "Issues", "alert-circle", ("issues", "issue")),
     Page("checks", "Checks", "heartbeat", ("checks", "check")),
+    Page("metrics", "Metrics", "chart-line", ("metric_list", "metric", "metrics")),
     Page("alerts", "Alerts", "bell", ("alerts", "alert", "rule", "objectives", "objective")),
     Page("support", "Support", "lifebuoy", ("support", "guides", "guide")),
     Page("reports", "Reports", "file-text", ("summaries", "summary")),

@@ -124,13 +124,13 @@ def _chart_label(check: HealthCheck, samples: Samples, span: Span) -> str:
 
 
 def _where_it_goes(lines: Mapping[str, Samples], marks: Sequence[Mark]) -> str:
-    """One sentence: which phase grew with the latest deployment in the picture, and which did not."""
-    if not marks:
-        return ""
-    mark = marks[-1]
-    previous = marks[-2]["at"] if len(marks) > 1 else float("-inf")
-    parts = [part for aspect, name in PHASES if (part := _part(name, lines[aspect], previous, mark["at"]))]
-    return phases_sentence(parts, f"with {mark['label']}")
+    """One sentence: which phase grew with the latest deployment that has readings on both sides, and which did not."""
+    for since, mark in reversed(list(zip([None, *marks], marks, strict=False))):
+        begins = since["at"] if since else float("-inf")
+        parts = [part for aspect, name in PHASES if (part := _part(name, lines[aspect], begins, mark["at"]))]
+        if parts:
+            return phases_sentence(parts, f"with {mark['label']}")
+    return ""
 
 
 def _part(name: str, samples: Samples, since: float, at: float) -> Part | None:

@@ -3,9 +3,7 @@
 from collections.abc import Collection, Iterable
 from datetime import datetime
 
-import numpy as np
-
-from monitoring import store
+from monitoring import measures, store
 from monitoring.models import Series
 from monitoring.store import NOTHING, Samples, thin
 
@@ -14,7 +12,6 @@ __all__ = [
     "Samples",
     "is_counter",
     "lines_of",
-    "rate",
     "read_lines",
     "response_times",
     "series_of_checks",
@@ -28,7 +25,7 @@ def read_lines(rows: Collection[Series], start: datetime, end: datetime) -> dict
     found = store.read([row.pk for row in rows], start, end)
     for row in rows:
         if is_counter(row):
-            found[row.pk] = rate(found[row.pk])
+            found[row.pk] = Samples(*measures.rate(*found[row.pk]))
     return found
 
 
@@ -63,12 +60,3 @@ def unit_of(row: Series) -> str:
     if row.metric is None:
         return "ms"
     return f"{row.metric.unit}/s" if is_counter(row) else row.metric.unit
-
-
-def rate(samples: Samples) -> Samples:
-    """Return the increase per second between neighbours; a counter that fell began again at nought."""
-    if len(samples.times) < 2:
-        return NOTHING
-    grown = np.diff(samples.values)
-    grown = np.where(grown < 0, samples.values[1:], grown)
-    return Samples(samples.times[1:], grown / np.diff(samples.times))

@@ -1,10 +1,13 @@
 """What the views of this floor share: rights and rows a person may see."""
 
+import hashlib
 from collections.abc import Iterable
 from typing import Any
 
+import orjson
 from django.db.models import QuerySet
-from django.http import Http404, HttpRequest
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.utils.http import parse_etags, quote_etag
 
 from deployments.models import Environment, Project, Role
 from deployments.selectors import project_for, role_in
@@ -65,3 +68,19 @@ def span_links(request: HttpRequest, span: Span, ranges: Iterable[str]) -> dict[
         ],
         "unzoomed": with_query(request, **out) if span.is_zoomed else "",
     }
+
+
+def json_answer(request: HttpRequest, data: Any) -> HttpResponse:
+    """Answer a chart's data as JSON with an ETag: 304 when the browser has it; None is a chart without anything."""
+    body = orjson.dumps(data or {"times": [], "values": []})
+    etag = quote_etag(hashlib.sha256(body).hexdigest()[:32])
+    known = parse_etags(request.headers.get("If-None-Match", ""))
+    is_known = etag in known or f"W/{etag}" in known
+    response = HttpResponse(status=304) if is_known else HttpResponse(body, content_type="application/json")
+    response["ETag"] = etag
+    return response
+
+
+def choose_a_metric() -> HttpResponse:
+    """Answer a request for data that does not say of what."""
+    return JsonResponse({"detail": "Choose a metric of this project: ?metric=KEY."}, status=400)

@@ -50,6 +50,7 @@
     const text = size && size < 1 ? value.toLocaleString('en', { maximumSignificantDigits: 2 }) : value.toLocaleString('en', { maximumFractionDigits: digits });
     return text.replace('-', '\u2212');
   }
+  const BYTE_STEPS = Array.from({ length: 52 }, (_, power) => 2 ** power);
   const BYTES = ['bytes', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'];
   const byteStep = value => Math.min(Math.max(Math.floor(Math.log2(Math.abs(value) || 1) / 10), 0), BYTES.length - 1);
   function quantity(value, unit) {
@@ -86,9 +87,15 @@
     else parts.push(key('', 'measured', told(data.values)));
     if (data.ghost) parts.push(key('ghost', data.ghost.name, told(data.ghost.values)));
     if (data.low?.[index] != null && data.high?.[index] != null) {
-      parts.push(key('band', data.band || 'expected', `${figure(data.low[index])} to ${quantity(data.high[index], data.unit)}`));
+      parts.push(key('band', data.band || 'expected', `${(data.unit || '').startsWith('bytes') ? told(data.low) : figure(data.low[index])} to ${told(data.high)}`));
     }
     readout.replaceChildren(...parts);
+  }
+  /* The latest moment at which something was measured. */
+  function latest({ times, values, lines, phases }) {
+    const all = values ? [values] : (lines || phases).map(part => part.values);
+    for (let index = times.length - 1; index > 0; index--) if (all.some(one => one[index] != null)) return index;
+    return times.length - 1;
   }
   function complain(root) {
     const readout = document.getElementById(root.dataset.readout);
@@ -168,7 +175,7 @@
   function layers(data, colours) {
     const bare = { stroke: 'transparent', points: { show: false } };
     if (data.phases) {
-      const phases = data.phases.map((_, n) => ({ stroke: colours.surface, width: .75, fill: colours[`phase-${n + 1}`], points: { show: false } }));
+      const phases = data.phases.map((_, n) => ({ stroke: colours.surface, width: data.times.length > 200 ? 0 : .75, fill: colours[`phase-${n + 1}`], points: { show: false } }));
       return { series: [{}, ...phases.reverse()], bands: [] };
     }
     if (data.lines) return { series: [{}, ...data.lines.map((_, n) => { const { tone, dash } = LINES[n % LINES.length]; return stroke(colours[tone], n ? 1.4 : 1.8, dash); })], bands: [] };
@@ -188,7 +195,7 @@
     const wide = (_, labels) => Math.max(...(labels || ['']).map(label => label.length), 4) * 6 + 12;
     return [
       { ...common, size: 24, grid: { show: false }, values: times, space: 70, ...(relative && { incrs: [60, 300, 600, 900, 1800, 3600, 7200, 10_800, 21_600, 43_200, 86_400, 172_800, 604_800] }) },
-      { ...common, grid: { stroke: colours['chart-grid'], width: 1 }, size: wide, space: 34, values: yLabels(unit) },
+      { ...common, grid: { stroke: colours['chart-grid'], width: 1 }, size: wide, space: 34, values: yLabels(unit), ...(unit.startsWith('bytes') && { incrs: BYTE_STEPS }) },
     ];
   }
   function options(root, chart, colours) {
@@ -205,7 +212,7 @@
       hooks: {
         drawClear: [plot => drawSpans(plot, chart, colours, devicePixelRatio)],
         draw: [plot => drawOver(plot, chart, colours)],
-        setCursor: [plot => say(chart, plot.cursor.idx ?? chart.data.times.length - 1)],
+        setCursor: [plot => say(chart, plot.cursor.idx ?? latest(chart.data))],
         setSelect: [plot => isZoomable && zoomTo(root, plot)],
         setScale: [(plot, name) => { if (name === 'x' && !isZoomable) chart.isMagnified = isZoomed(chart, plot); }],
       },
@@ -244,7 +251,7 @@
   /* --- keyboard --- */
   function step(chart, move) {
     const { plot, data } = chart, last = data.times.length - 1;
-    const index = Math.min(Math.max(move(plot.cursor.idx ?? last, last), 0), last);
+    const index = Math.min(Math.max(move(plot.cursor.idx ?? latest(data), last), 0), last);
     plot.setCursor({ left: plot.valToPos(data.times[index], 'x'), top: plot.over.clientHeight / 2 }, true, true);
     say(chart, index);
   }
@@ -282,7 +289,7 @@
     root.tabIndex = 0;
     root.setAttribute('role', 'application');
     root.setAttribute('aria-roledescription', 'chart');
-    say(chart, chart.data.times.length - 1);
+    say(chart, latest(chart.data));
   }
   const isZoomed = ({ data }, plot) => {
     const [from, to] = data.window || [data.times[0], data.times.at(-1)];
@@ -296,11 +303,19 @@
     Object.assign(chart, { text, data });
     chart.plot.setData(columns(data), !staysZoomed);
     if (staysZoomed) chart.plot.redraw();
-    say(chart, chart.plot.cursor.idx ?? data.times.length - 1);
+    say(chart, chart.plot.cursor.idx ?? latest(data));
   }
   function take(root, text) {
     if (!root.clientWidth) return;
+    if (!JSON.parse(text).times.length) return clear(root, text);
     if (!charts.get(root)?.plot) { draw(root, text); widths.observe(root); } else if (charts.get(root).text !== text) update(root, text);
+  }
+  function clear(root, text) {
+    const chart = charts.get(root) || {}, readout = document.getElementById(root.dataset.readout);
+    chart.plot?.destroy();
+    charts.set(root, Object.assign(chart, { plot: null, text }));
+    root.replaceChildren();
+    if (readout) readout.textContent = 'Nothing was measured in this time.';
   }
   function refresh() {
     for (const [root, chart] of charts) if (!root.isConnected) { chart.plot?.destroy(); charts.delete(root); }
