@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass
-from typing import overload
+from typing import NamedTuple, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +19,13 @@ BEFORE, DAY, WEEK = "BEFORE", "DAY", "WEEK"
 STEPS = (10.0, 30.0, 60.0, 120.0, 300.0, 600.0)
 LOOKS_PER_WINDOW = 15
 DAY_SECONDS, WEEK_SECONDS = 86_400.0, 604_800.0
+
+
+class Fault(NamedTuple):
+    """What is wrong with a condition: the field to mend, and a sentence."""
+
+    field: str
+    sentence: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,14 +73,17 @@ class Condition:
         """How far back the value is compared with: the window before, yesterday, a week ago."""
         return {DAY: DAY_SECONDS, WEEK: WEEK_SECONDS}.get(self.versus, self.window)
 
-    def fault(self) -> str:
-        """Return what is wrong with it as a sentence, or nothing."""
+    def fault(self) -> Fault | None:
+        """Return what is wrong with it, or None."""
         if not math.isfinite(self.threshold) or not math.isfinite(self.clear_at):
-            return "The thresholds must be numbers."
-        if self.window <= 0 or self.hold < 0:
-            return "The window must be longer than nothing, and the hold time cannot be negative."
+            return Fault("threshold", "The thresholds must be numbers.")
+        if self.window <= 0:
+            return Fault("window_seconds", "It must be longer than nothing.")
+        if self.hold < 0:
+            return Fault("hold_seconds", "It cannot be negative.")
         is_wrong_side = self.clear_at > self.threshold if self.direction == ABOVE else self.clear_at < self.threshold
-        return "It would be well again while it is still beyond the threshold." if is_wrong_side else ""
+        sentence = "It would be well again while it is still beyond the threshold."
+        return Fault("clear_threshold", sentence) if is_wrong_side else None
 
 
 def step_of(window: float) -> float:

@@ -9,6 +9,7 @@ from django.db.models import Count, QuerySet
 
 from monitoring import rules
 from monitoring.models import Objective
+from monitoring.rules.values import Spans
 from monitoring.selectors.objectives import tally_of
 from monitoring.selectors.quiet import Subject, quiet_spans
 from postdeploy.lib import words
@@ -80,13 +81,15 @@ class ObjectiveRow:
 def objective_rows(objectives: QuerySet[Objective], *, now: datetime) -> list[ObjectiveRow]:
     """Return the rows of `objectives`, the least left first."""
     rows = objectives.select_related("environment", "health_check", "part", "whole").annotate(guards=Count("rules"))
-    found = [_row(objective, now) for objective in rows[:MOST_OBJECTIVES]]
+    shown = list(rows[:MOST_OBJECTIVES])
+    begin = min((now - objective.window for objective in shown), default=now)
+    quiet = quiet_spans([Subject(str(row.pk), row.environment, row.health_check_id) for row in shown], begin, now)
+    found = [_row(objective, quiet[str(objective.pk)], now) for objective in shown]
     return sorted(found, key=lambda row: (row.left is not None, row.left or 0.0))
 
 
-def _row(objective: Objective, now: datetime) -> ObjectiveRow:
+def _row(objective: Objective, spans: Spans, now: datetime) -> ObjectiveRow:
     start = now - objective.window
-    spans = quiet_spans([Subject("", objective.environment, objective.health_check_id)], start, now)[""]
     tally = tally_of(objective, start, now, step=STEP, spans=spans)
     recent = tally_of(objective, now - RECENT - timedelta(minutes=1), now, spans=spans)
     total, bad = float(tally.total.sum()), float(tally.bad.sum())

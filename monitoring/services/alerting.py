@@ -5,7 +5,7 @@ rule, under its lock: two workers, or a crash in between, judge no moment twice 
 """
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -13,7 +13,7 @@ import numpy as np
 from django.db import InterfaceError, OperationalError, transaction
 
 from monitoring import rules
-from monitoring.models import Alert, AlertEnd, AlertRule, AlertState
+from monitoring.models import Aggregate, Alert, AlertEnd, AlertRule, AlertState
 from monitoring.rules import Standing, Transition
 from monitoring.selectors.rule_words import alert_sentence
 from monitoring.selectors.rules import Reading, RuleFault, at, condition_of, readings, step_of, watched_by
@@ -25,6 +25,8 @@ logger = logging.getLogger(__name__)
 
 #: After an interruption so much is judged afterwards; older moments are history.
 CATCH_UP = timedelta(hours=6)
+#: Senders deliver in batches, often once a minute.
+LAG = timedelta(minutes=1)
 #: A rule that cannot be judged is tried again after this long.
 PARKED = timedelta(minutes=1)
 #: Rules that one sweep judges; the next sweep goes on.
@@ -65,32 +67,37 @@ def _park(pk: int, now: datetime, sentence: str) -> None:
 
 def _judge(rule: AlertRule, now: datetime) -> bool:
     """Judge the moments that have come since the last time."""
-    step = step_of(rule)
-    moments = rules.moments_between(_judged_until(rule, now).timestamp(), now.timestamp(), step)
+    step, until = step_of(rule), now - _lag(rule)
+    moments = rules.moments_between(_judged_until(rule, now).timestamp(), until.timestamp(), step)
     if not len(moments):
-        _keep(rule, now, step, [])
+        AlertRule.objects.filter(pk=rule.pk).update(next_judge_at=now + timedelta(seconds=step), error="")
         return False
     found = readings(rule, watched_by(rule), moments)
     open_ones = {alert.key: alert for alert in rule.alerts.open().select_related("environment")}
     changed = [_apply(rule, reading, open_ones.get(reading.watched.key)) for reading in found]
-    _keep(rule, at(moments[-1]), step, found)
+    _keep(rule, at(moments[-1]), found)
     return any(changed)
+
+
+def _lag(rule: AlertRule) -> timedelta:
+    """Sums and counts wait for samples on their way: a late one would look like too few."""
+    return LAG if rule.aggregate in (Aggregate.SUM, Aggregate.COUNT) else timedelta(0)
 
 
 def _judged_until(rule: AlertRule, now: datetime) -> datetime:
     """A new rule looks back for as long as its condition must last, so that it need not wait for what is so already."""
-    begin = timedelta(seconds=rule.hold_seconds + 2 * step_of(rule))
+    begin = timedelta(seconds=rule.hold_seconds + 2 * step_of(rule)) + _lag(rule)
     return max(rule.judged_until or now - begin, now - max(CATCH_UP, begin))
 
 
-def _keep(rule: AlertRule, judged_until: datetime, step: float, found: Iterable[Reading]) -> None:
-    shown = list(found)
-    silent = sum(not np.isfinite(reading.values[-1]) for reading in shown)
+def _keep(rule: AlertRule, judged_until: datetime, found: Sequence[Reading]) -> None:
+    """Remember how far the rule was judged; a sweep comes again when its next moment has come."""
     AlertRule.objects.filter(pk=rule.pk).update(
         judged_until=judged_until,
-        next_judge_at=judged_until + timedelta(seconds=step),
+        next_judge_at=judged_until + timedelta(seconds=step_of(rule)) + _lag(rule),
         error="",
-        **({"series_count": len(shown), "silent_count": silent} if judged_until != rule.judged_until else {}),
+        series_count=len(found),
+        silent_count=sum(not np.isfinite(reading.values[-1]) for reading in found),
     )
 
 

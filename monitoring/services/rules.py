@@ -87,7 +87,7 @@ def refuse_senseless(rule: AlertRule) -> None:
     """Raise ValidationError for a rule that cannot even be previewed."""
     errors = _missing(rule) | _of_elsewhere(rule)
     if not errors and (fault := condition_of(rule).fault()):
-        errors["clear_threshold"] = fault
+        errors[fault.field] = fault.sentence
     if errors:
         raise ValidationError({name: [sentence] for name, sentence in errors.items()})
 

@@ -9,7 +9,10 @@ LEFT_OUT = {"summary_export", "favicon", "healthz", "readyz", "metrics", "api_do
 #: Of the account pages, which are forms of one kind, these stand for all.
 ACCOUNT = {"account_login", "account_change_password", "account_reset_password"}
 #: Lists, in the project that nobody has reported to yet.
-STILL_EMPTY = ("overview", "deployments", "issues", "checks", "guides", "summaries", "tokens")
+STILL_EMPTY = (
+    "overview", "deployments", "issues", "checks", "alerts", "alert_history", "objectives", "guides", "summaries",
+    "tokens",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)

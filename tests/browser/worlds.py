@@ -14,8 +14,8 @@ from django.utils import timezone
 
 from deployments.models import Role
 from issues.services import MACHINE, open_issue
-from monitoring.models import Finding, HealthCheck, MonitoringPeriod, Series
-from monitoring.services import open_periods
+from monitoring.models import Finding, HealthCheck, Metric, MonitoringPeriod, Series
+from monitoring.services import judge_rules, open_periods
 from reports.services import summarise_deployments
 from support.services import ensure_tiers, route_issues, save_guide, set_members
 from tests import authorisation_world, factories
@@ -50,6 +50,7 @@ def shop():
     _measure(world)
     _staff(world)
     _write(world)
+    _watch(world)
     _point(world)
     world.empty = factories.ProjectFactory(name="Newborn", slug="newborn", issue_prefix="NEW")
     factories.MembershipFactory(project=world.empty, user=world.jonas, role=Role.OWNER)
@@ -88,7 +89,7 @@ def move(distance):
     for app in OURS:
         for model in apps.get_app_config(app).get_models():
             times = [field.name for field in model._meta.concrete_fields if isinstance(field, DateTimeField)]
-            if times and model is not apps.get_model("monitoring", "Sample"):
+            if times:
                 model._base_manager.update(**{name: F(name) + distance for name in times})
 
 
@@ -165,6 +166,23 @@ def _write(world):
     )
     world.token = factories.ApiTokenFactory(project=world.project, name="GitHub pipeline", created_by=world.jonas)
     factories.ApiTokenFactory(project=world.project, name="Old pipeline", revoked_at=world.now - DAY)
+
+
+def _watch(world):
+    """A rule that fired while v1.42.0 was live, what people said of it, and a promise."""
+    errors = Metric.objects.get(project=world.project, key="checkout_errors")
+    asked = {"threshold": 0.5, "clear_threshold": 0.3, "environment": world.production}
+    judged = {"judged_until": world.bad.finished_at - MINUTE, "next_judge_at": world.bad.finished_at}
+    world.rule = factories.AlertRuleFactory(metric=errors, name="Checkout fails", **asked, **judged)
+    judge_rules(now=world.now)
+    # muted: its issue is in the morning already
+    world.rule.alerts.update(
+        is_muted=True, answer="LATE", answer_word="A customer wrote first.", answered_by=world.aylin
+    )
+    world.alert = world.rule.alerts.get()
+    world.objective = factories.ObjectiveFactory(
+        health_check=world.checkout, name="Checkout answers", target_percent=99.0
+    )
 
 
 # --- what tests change: a project of its own --------------------------------------------------------------------------

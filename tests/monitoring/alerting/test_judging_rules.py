@@ -293,6 +293,15 @@ def test_samples_that_come_again_change_nothing():
     assert world.judge(5) == []
 
 
+def test_a_sum_waits_for_samples_that_are_on_their_way():
+    world = World(
+        window_seconds=300, aggregate="SUM", direction="BELOW", threshold=9, clear_threshold=9, hold_seconds=0
+    )
+    world.fill(1, -30, 9.5)
+    assert world.judge(10) == []
+    assert world.judge(13) == ["FIRING"]
+
+
 def test_a_rule_is_due_again_after_its_step():
     world = World(window_seconds=60)
     world.judge(0)
