@@ -11,16 +11,18 @@ from functools import cache, partial
 import numpy as np
 from django.db import InterfaceError, OperationalError, connection
 
-from monitoring.models import Failure, Outage, Series
-from monitoring.polling import grid, keeping, shards
+from monitoring.models import Failure, HealthCheck, Outage, Series
+from monitoring.polling import grid, keeping, opinions, probing, shards
 from monitoring.polling.clock import Clock
 from monitoring.polling.keeping import Batch
+from monitoring.polling.lookout import Lookout, close_orphans
 from monitoring.polling.plan import PARKED, PATIENCE, Plan, Planned
 from monitoring.polling.pool import Pool
 from monitoring.polling.probing import NOBODY_LOOKED, Compiled, networks
+from monitoring.polling.view import Sight
 from monitoring.probes import FailureKind, Reading
-from monitoring.transitions import UNKNOWN, is_settled, next_state
-from postdeploy.lib.http import Loop, Outcome
+from monitoring.transitions import DOWN, UNKNOWN, UP, is_settled, next_state
+from postdeploy.lib.http import Loop, Outcome, Request
 
 logger = logging.getLogger(__name__)
 
@@ -66,7 +68,10 @@ class Engine:
         allow_many_files()
         self._loop = self._new_loop()
         self._running: dict[int, tuple[Planned, Compiled, int]] = {}
+        self._guests: dict[int, Callable[[Outcome], None]] = {}
         self._number = 0
+        self._others = 0
+        self.lookout = Lookout(self._submit)
         self._start_at = self._flush_at = self._renew_at = self._refresh_at = self._whole_refresh_at = 0.0
         self._figures = shards.Figures()
 
@@ -158,6 +163,10 @@ class Engine:
         """Wait for answers and judge them. What is no longer ours, or no longer there, is nobody's business."""
         ended: list[tuple[int, object]] = [*self._loop.turn(wait_seconds), *self._pool.results()]
         for number, result in ended:
+            if (guest := self._guests.pop(number, None)) is not None:
+                if isinstance(result, Outcome):
+                    guest(result)
+                continue
             planned, compiled, slot_us = self._running.pop(number)
             planned.running_us = None
             if self.plan.checks.get(planned.pk) is not planned:
@@ -170,10 +179,20 @@ class Engine:
                 self._take(planned, reading, slot_us)
             else:
                 self._could_not_be_read(planned, slot_us, reading)
+        for held in self.lookout.released():
+            held.planned.running_us = None
+            if self.plan.checks.get(held.planned.pk) is held.planned:
+                self._take(held.planned, held.reading, held.slot_us, was_held=True)
+
+    def _submit(self, request: Request, on_done: Callable[[Outcome], None]) -> None:
+        """Send a request that is no reading."""
+        self._number += 1
+        self._guests[self._number] = on_done
+        self._loop.submit(self._number, request)
 
     # --- judging ---
 
-    def _take(self, planned: Planned, reading: Reading, slot_us: int) -> None:
+    def _take(self, planned: Planned, reading: Reading, slot_us: int, *, was_held: bool = False) -> None:
         """Note what one reading changes.
 
         Samples stand at their slot, changes of state at the time of the reading: a slot lies a little before it, and
@@ -184,8 +203,14 @@ class Engine:
         if reading.ok:
             self.batch.add(planned, Series.UP, slot_us, 1.0)
             self._add_times(planned, reading, slot_us)
+            self.lookout.view.note(planned.host, Sight.SEEN, time.monotonic())
             if not is_settled(planned.standing) or planned.extra_done_us is not None:
                 self._step(planned, True, reading.detail)
+            return
+        if why := self.lookout.doubt(planned, reading):
+            self._step(planned, None, f"nobody could look: {why}"[:300])
+            return
+        if not was_held and self._would_go_down(planned) and self._hold(planned, reading, slot_us):
             return
         ok = None if reading.kind in NOBODY_LOOKED else False
         if ok is False:
@@ -194,6 +219,19 @@ class Engine:
             self._add_times(planned, reading, slot_us)
         self._step(planned, ok, reading.detail)
         self.batch.failures.append((planned, _failure(planned, reading, slot_us)))
+        if self._others and ok is False and planned.standing.state == UP and planned.standing.failures_in_a_row == 1:
+            self.batch.doubtful.add(planned.pk)
+
+    def _would_go_down(self, planned: Planned) -> bool:
+        return planned.standing.state != DOWN and planned.standing.failures_in_a_row + 1 >= planned.threshold
+
+    def _hold(self, planned: Planned, reading: Reading, slot_us: int) -> bool:
+        """Let a reading wait until we have looked around."""
+        if not self.lookout.hold(planned, reading, slot_us, self.plan.checks.values()):
+            return False
+        planned.running_us = slot_us
+        self.counts.readings -= 1
+        return True
 
     def _add_times(self, planned: Planned, reading: Reading, slot_us: int) -> None:
         add, phases = self.batch.add, reading.phases
@@ -269,6 +307,9 @@ class Engine:
         for planned, _, slot_us in self._running.values():
             if slot_us < until_us.get(planned.shard, 0):
                 until_us[planned.shard] = slot_us
+        for held in self.lookout.held:
+            if held.slot_us < until_us.get(held.planned.shard, 0):
+                until_us[held.planned.shard] = held.slot_us
         return until_us
 
     def _database_is_away(self, error: Exception) -> None:
@@ -289,7 +330,10 @@ class Engine:
             self._share()
             if self.plan.shards:
                 self.plan.refresh(self.clock.now_us(), is_whole=is_whole)
+                self._hear_others()
+                self.lookout.record(self.me.name, _moment(self.clock.now_us()))
             if is_whole:
+                close_orphans()
                 self._whole_refresh_at = monotonic + WHOLE_REFRESH_SECONDS
         except (OperationalError, InterfaceError) as error:
             self._database_is_away(error)
@@ -299,7 +343,9 @@ class Engine:
 
     def _share(self) -> None:
         mine = self.plan.shards
-        fair = shards.fair_share(shards.report(self.me, self.clock, self._report(), len(mine)))
+        probers = shards.report(self.me, self.clock, self._report(), len(mine))
+        self._others = probers - 1
+        fair = shards.fair_share(probers)
         if len(mine) > fair:
             busy = self.plan.count_by_shard()
             self.flush()
@@ -307,6 +353,35 @@ class Engine:
         taken = shards.take(self.me, fair - len(mine))
         if taken:
             self._begin(taken)
+
+    def _hear_others(self) -> None:
+        """Look at what others doubt, and take in what they say of what we doubt."""
+        if not self._others:
+            return
+        for row in opinions.take(self.me):
+            self._give_opinion(row)
+        now_us = self.clock.now_us()
+        for pk, reading in opinions.collect(self.me).items():
+            planned = self.plan.checks.get(pk)
+            if planned and planned.running_us is None and planned.standing.failures_in_a_row:
+                self._take(planned, reading, now_us)
+
+    def _give_opinion(self, row: HealthCheck) -> None:
+        try:
+            compiled = probing.compiled(row)
+        except Exception as error:
+            logger.warning("no second opinion on check %s: %r", row.pk, error)
+            return
+        if compiled.fresh_request is None:
+            return
+
+        def answered(outcome: Outcome) -> None:
+            try:
+                opinions.answer(self.me, compiled.pk, compiled.reading(outcome))
+            except (OperationalError, InterfaceError) as error:
+                self._database_is_away(error)
+
+        self._submit(compiled.fresh_request, answered)
 
     def _begin(self, taken: list[shards.Taken]) -> None:
         now_us = self.clock.now_us()

@@ -14,7 +14,7 @@ from django.db import InterfaceError, OperationalError, connection, transaction
 
 from monitoring import store
 from monitoring.models import Failure, HealthCheck, MonitoringPeriod, Outage, Series
-from monitoring.polling import shards
+from monitoring.polling import opinions, shards
 from monitoring.polling.plan import Planned
 from monitoring.signals import outage_began, outage_ended
 from postdeploy.lib.bells import ring
@@ -32,6 +32,7 @@ class Batch:
     values: list[float] = field(default_factory=list)
     changed: dict[int, Planned] = field(default_factory=dict)
     failures: list[tuple[Planned, Failure]] = field(default_factory=list)
+    doubtful: set[int] = field(default_factory=set)  # checks that another process is asked to look at
     outages: list[tuple[Planned, Outage | datetime]] = field(default_factory=list)  # began, or when it ended
 
     def add(self, planned: Planned, aspect: str, at_us: int, value: float) -> None:
@@ -48,6 +49,7 @@ class Batch:
             if wanted(column[0]):
                 kept.add(*column)
         kept.changed = {pk: planned for pk, planned in self.changed.items() if wanted(planned)}
+        kept.doubtful = self.doubtful & kept.all_checks().keys()
         kept.failures = [pair for pair in self.failures if wanted(pair[0])]
         kept.outages = [pair for pair in self.outages if wanted(pair[0])]
         return kept
@@ -97,6 +99,7 @@ def _keep(me: shards.Identity, batch: Batch, polled_until_us: Mapping[int, int],
                 batch = batch.only(lambda planned: planned.shard in ours)
             if batch:
                 _write(batch, made)
+                opinions.ask(me, batch.doubtful & batch.changed.keys())
     except BaseException:
         for planned, aspect in made:  # what was rolled back is not there
             planned.series.pop(aspect, None)

@@ -13,6 +13,7 @@ from monitoring.maintenance import Window, covers
 from monitoring.models import HealthCheck, MaintenanceWindow, MonitoringPeriod, Series
 from monitoring.polling import grid
 from monitoring.polling.probing import Compiled, compiled
+from monitoring.probes import Kind
 from monitoring.transitions import Standing
 
 logger = logging.getLogger(__name__)
@@ -36,7 +37,7 @@ class Planned:
         "extra_done_us",
         "extra_us",
         "faults",
-        "first_reading_at",
+        "first_reading_at", "host",
         "interval_us",
         "is_resting",
         "own_seconds",
@@ -81,6 +82,7 @@ class Planned:
         self.own_seconds, self.threshold = check.interval_seconds, check.failure_threshold
         self.changed_at: datetime = check.changed_at
         self.environment_id: int = check.environment_id
+        self.host = host_of(check)
         self.project_id: int = check.project_id  # type: ignore[attr-defined]  # annotated
         self.interval_us = grid.interval_in_force(check.interval_seconds, None)
         self.extra_us = _us(check.extra_at) if check.extra_at else NEVER
@@ -281,6 +283,15 @@ def _load_series(checks: Collection[Planned]) -> None:
     for check, aspect, pk in rows if by_pk else ():
         if check is not None:
             by_pk[check].series[aspect] = pk
+
+
+def host_of(check: HealthCheck) -> str:
+    """Return whom a check connects to; empty for those that ask nobody."""
+    if check.kind in (Kind.HEARTBEAT, Kind.RECONCILIATION, Kind.FLOW):
+        return ""
+    target = check.target.partition("://")[2] or check.target
+    host, _, port = target.partition("/")[0].rpartition(":")
+    return (host if host and port.isdigit() else target.partition("/")[0]).strip("[]")
 
 
 def _us(at: datetime) -> int:

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 from monitoring import store
 from monitoring.models import HealthCheck, Series
-from monitoring.polling import Engine
+from monitoring.polling import Engine, grid
 from monitoring.polling.clock import Clock
 from tests.factories import HealthCheckFactory
 from tests.waiting import until
@@ -69,3 +69,9 @@ def readings(check, aspect="up"):
 
 def again(check):
     return HealthCheck.objects.get(pk=check.pk)
+
+
+def slot_of(check, after, interval=60):
+    """The check's next slot after a moment, in seconds since NOW."""
+    due_us = grid.next_slot(grid.phase_of(check.pk), interval * grid.SECOND, microseconds(after))
+    return (due_us - microseconds(NOW)) / grid.SECOND

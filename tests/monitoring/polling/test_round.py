@@ -11,34 +11,10 @@ from monitoring.polling import grid, plan
 from monitoring.probes import Reading
 from monitoring.signals import outage_began, outage_ended
 from tests.factories import DeploymentFactory, EnvironmentFactory, MonitoringPeriodFactory, OutageFactory
-from tests.monitoring.polling.harness import NOW, Poller, again, at, check_of, microseconds, readings
-from tests.targets import Answer, Target
+from tests.monitoring.polling.harness import NOW, Poller, again, at, check_of, microseconds, readings, slot_of
+from tests.targets import Answer
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def may_probe_loopback(settings):
-    settings.PROBE_NETWORKS = ("127.0.0.0/8",)
-
-
-@pytest.fixture(scope="module")
-def target():
-    with Target() as running:
-        yield running
-
-
-@pytest.fixture
-def up(target):
-    target.set(status=200)
-    target.clear()
-    return target
-
-
-def slot_of(check, after, interval=60):
-    """The check's next slot after a moment, in seconds since NOW."""
-    due_us = grid.next_slot(grid.phase_of(check.pk), interval * grid.SECOND, microseconds(after))
-    return (due_us - microseconds(NOW)) / grid.SECOND
 
 
 def test_a_due_check_is_read_and_known_to_be_up(up):
