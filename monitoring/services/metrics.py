@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 import numpy as np
 import numpy.typing as npt
+from django.db import transaction
 
 from monitoring import store
 from monitoring.formats.batch import Batch, Facts, LeftOut, shown
@@ -58,11 +59,13 @@ def ingest(
     is_partial: bool,
     now: datetime,
     claim_of: Callable[[int], Claim] | None = None,
+    guard: Callable[[int], None] | None = None,
 ) -> Taken:
     """Store a batch; a sample of a series and time that is stored already changes nothing.
 
     `is_partial`: what cannot be stored is left out. Otherwise all is stored or nothing: raises NamesRefused or
     Untimely. `claim_of` gives for the number of samples the claim that is stored with them; raises what that explains.
+    `guard` is called with that number in the transaction that stores them, and may raise.
     """
     timely = _timely(batch, is_partial, now)
     found = resolve(
@@ -77,13 +80,28 @@ def ingest(
     kept = _without(timely, found.refused) if found.refused else timely
     series = found.series[kept.of]
     values = kept.values if found.factors is None else kept.values * found.factors[kept.of]
+    if guard is not None:
+        with transaction.atomic():
+            guard(len(values))
+            store.append(series, kept.times_us, values, source_id=sender.source_id)
+    else:
+        _append(series, kept.times_us, values, sender, claim_of)
+    return Taken(len(values), kept.left_out, _points(batch) - _points(kept) + _never_read(batch))
+
+
+def _append(
+    series: npt.NDArray[np.int64],
+    times_us: npt.NDArray[np.int64],
+    values: npt.NDArray[np.float64],
+    sender: Sender,
+    claim_of: Callable[[int], Claim] | None,
+) -> None:
     claim = claim_of(len(values)) if claim_of else None
     if claim and not len(values):
         claim.make()
     only_if = claim.statement if claim else None
-    if not store.append(series, kept.times_us, values, source_id=sender.source_id, only_if=only_if) and claim:
+    if not store.append(series, times_us, values, source_id=sender.source_id, only_if=only_if) and claim:
         claim.explain()
-    return Taken(len(values), kept.left_out, _points(batch) - _points(kept) + _never_read(batch))
 
 
 def _timely(batch: Batch, is_partial: bool, now: datetime) -> Batch:
