@@ -47,7 +47,7 @@ class _LeaseLost(Exception):
     """Somebody else fetches this source by now, or it was changed: what we brought is not stored."""
 
 
-@dataclass
+@dataclass(repr=False)
 class _Job:
     """One source: what it is asked, how its answers are read, and when it is next asked."""
 
@@ -57,6 +57,9 @@ class _Job:
     read: Callable[[Sequence[Outcome]], Pulled] = lambda outcomes: Pulled()
     pulled_until: datetime | None = None
     outcomes: dict[int, Outcome] = field(default_factory=dict)
+
+    def __repr__(self) -> str:  # its requests carry secrets, and logs show this
+        return f"source {self.source.pk}"
 
 
 def pull_sources(*, now: datetime) -> int:

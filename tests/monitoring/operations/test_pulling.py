@@ -394,3 +394,11 @@ def test_a_pause_is_not_made_good(target, now):
     resume_source(source=row, now=later)
     pull_sources(now=later)
     assert target.requests[-1].path == "/api/v1/query"
+
+
+def test_a_log_line_about_a_source_holds_no_secret(target, now, caplog, monkeypatch):
+    row = source(target, now, secrets={"token": "s3cret"})
+    monkeypatch.setattr("monitoring.services.pulling.ingest", lambda **_: 1 / 0)
+    assert pull_sources(now=now) == 0
+    assert f"source {row.pk}" in caplog.text
+    assert "s3cret" not in caplog.text
