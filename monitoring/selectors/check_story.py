@@ -1,19 +1,19 @@
 """The story of one check: where its time goes, its outages, its latest failures, and what is planned."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 
 from deployments.models import Deployment
-from monitoring import maintenance, store
+from monitoring import store
 from monitoring.models import Failure, HealthCheck, Outage, Series
-from monitoring.models.maintenance import MaintenanceWindow
 from monitoring.selectors.charts import COLUMNS, Chart, Stretch, line_chart, phases_chart, stretches
 from monitoring.selectors.checks import AVAILABILITY_OVER, CheckRow, check_rows
 from monitoring.selectors.lines import NOTHING, Samples, series_of_checks
-from monitoring.selectors.marks import Mark, deployment_marks, deployments_between
+from monitoring.selectors.maintenance import Planned, planned, shaded, windows_over
+from monitoring.selectors.marks import Mark, comparisons, deployment_marks, deployments_between
 from monitoring.selectors.spans import RANGES, Span
 from monitoring.trends import Part, bottleneck, part_of
 from postdeploy.lib import words
@@ -34,16 +34,6 @@ class OutageStory:
     lasted: timedelta
     deployment: Deployment | None
     after: timedelta | None
-
-
-@dataclass(frozen=True)
-class Planned:
-    """A maintenance window that covers the check, and its next or present stretch."""
-
-    window: MaintenanceWindow
-    starts_at: datetime
-    ends_at: datetime
-    is_now: bool
 
 
 @dataclass(frozen=True)
@@ -77,22 +67,22 @@ def check_story(
     lines = _lines(check, span)
     total = lines[Series.RESPONSE_TIME]
     marks = deployment_marks(deployments_between([check.environment_id], span.start, span.end))
-    windows = _windows(check, span.start)
+    windows = windows_over(check, span.start)
     recent = check.outages.between(now - AVAILABILITY_OVER, now)
     return CheckStory(
         row=row,
         span=span,
-        chart=_chart(check, lines, marks, span, columns) | {"spans": _shaded(windows, span)}
+        chart=_chart(check, lines, marks, span, columns) | {"spans": shaded(windows, span)}
         if len(total.times)
         else None,
         chart_label=_chart_label(check, total, span),
-        where_it_goes=_where_it_goes(lines, marks),
+        where_it_goes=_where_it_goes(lines, marks, span),
         stretches=stretches(total, marks),
         latest_phases=_latest(lines),
         outages=_outage_stories(check, recent, now),
         outage_count=recent.count(),
         failures=list(check.failures.order_by("-scheduled_at")[:10]),
-        maintenance=list(_planned(windows, now)),
+        maintenance=planned(windows, now),
     )
 
 
@@ -123,19 +113,18 @@ def _chart_label(check: HealthCheck, samples: Samples, span: Span) -> str:
     return f"Response time of {check.name} over {span.told}: {low} to {high}"
 
 
-def _where_it_goes(lines: Mapping[str, Samples], marks: Sequence[Mark]) -> str:
+def _where_it_goes(lines: Mapping[str, Samples], marks: Sequence[Mark], span: Span) -> str:
     """One sentence: which phase grew with the latest deployment that has readings on both sides, and which did not."""
-    for since, mark in reversed(list(zip([None, *marks], marks, strict=False))):
-        begins = since["at"] if since else float("-inf")
-        parts = [part for aspect, name in PHASES if (part := _part(name, lines[aspect], begins, mark["at"]))]
-        if parts:
-            return phases_sentence(parts, f"with {mark['label']}")
+    for since, cut, until, when in comparisons(marks, *span.window) if marks else ():
+        found = (_part(name, lines[aspect], since, cut, until) for aspect, name in PHASES)
+        if parts := [part for part in found if part]:
+            return phases_sentence(parts, when)
     return ""
 
 
-def _part(name: str, samples: Samples, since: float, at: float) -> Part | None:
-    before = samples.values[(samples.times >= since) & (samples.times < at)]
-    return part_of(name, before, samples.values[samples.times >= at])
+def _part(name: str, samples: Samples, since: float, cut: float, until: float) -> Part | None:
+    before = samples.values[(samples.times >= since) & (samples.times < cut)]
+    return part_of(name, before, samples.values[(samples.times >= cut) & (samples.times < until)])
 
 
 def phases_sentence(parts: Sequence[Part], when: str) -> str:
@@ -163,36 +152,6 @@ def _listed(names: Sequence[str]) -> str:
 def _latest(lines: Mapping[str, Samples]) -> list[tuple[str, float]]:
     """The phases of the latest reading in the picture that has them."""
     return [(name, _whole(float(lines[aspect].values[-1]))) for aspect, name in PHASES if len(lines[aspect].times)]
-
-
-# --- maintenance ------------------------------------------------------------------------------------------------------
-
-
-def _windows(check: HealthCheck, start: datetime) -> list[MaintenanceWindow]:
-    project = check.environment.project_id
-    whose = Q(health_check=check) | Q(environment=check.environment_id) | Q(environment=None, health_check=None)
-    return list(MaintenanceWindow.objects.filter(whose, project=project).current(at=start).order_by("starts_at"))
-
-
-def _spans(window: MaintenanceWindow, start: datetime, end: datetime) -> Iterable[tuple[datetime, datetime]]:
-    plan = maintenance.Window(window.starts_at, window.ends_at, window.every_week, window.ended_at)
-    return maintenance.spans(plan, start, end)
-
-
-def _shaded(windows: Iterable[MaintenanceWindow], span: Span) -> list[dict[str, object]]:
-    return [
-        {"from": start.timestamp(), "to": end.timestamp(), "label": window.reason}
-        for window in windows
-        for start, end in _spans(window, span.start, span.end)
-    ]
-
-
-def _planned(windows: Iterable[MaintenanceWindow], now: datetime) -> Iterable[Planned]:
-    """The present or next stretch of each window."""
-    for window in windows:
-        horizon = max(window.ends_at, now) + maintenance.WEEK
-        if stretch := next(iter(_spans(window, now, horizon)), None):
-            yield Planned(window, *stretch, is_now=stretch[0] <= now)
 
 
 # --- outages ----------------------------------------------------------------------------------------------------------

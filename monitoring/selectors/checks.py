@@ -15,6 +15,7 @@ from monitoring.probes import Kind
 from monitoring.selectors.beats import BEATS, Beat, beats_of, label_of, marks_in
 from monitoring.selectors.lines import NOTHING, Samples, series_of_checks
 from monitoring.selectors.marks import deployments_between
+from monitoring.selectors.quiet import Subject, quiet_spans
 from postdeploy.lib import words
 
 AVAILABILITY_OVER = timedelta(days=30)
@@ -153,7 +154,7 @@ def check_rows(checks: Sequence[HealthCheck], *, now: datetime, with_titles: boo
     days = store.latest([pk for (_, aspect), pk in series.items() if aspect == "certificate_days"])
     environments = {check.environment_id for check in checks}
     paces = MonitoringPeriod.objects.paces(environments, at=now)
-    down = _downtime(checks, now)
+    availabilities = _availabilities(checks, now)
     deployments = deployments_between(environments, now - AVAILABILITY_OVER, now)
     rows = []
     for check in checks:
@@ -161,7 +162,6 @@ def check_rows(checks: Sequence[HealthCheck], *, now: datetime, with_titles: boo
         left = days.get(series.get((check.pk, "certificate_days"), 0))
         pace = min(check.interval_seconds, paces.get(check.environment_id, check.interval_seconds))
         beats = beats_of(up, response, interval=check.interval_seconds, now=now, with_titles=with_titles)
-        whole = (now - max(check.created_at, now - AVAILABILITY_OVER)).total_seconds()
         rows.append(
             CheckRow(
                 check=check,
@@ -172,9 +172,7 @@ def check_rows(checks: Sequence[HealthCheck], *, now: datetime, with_titles: boo
                 latest_at=datetime.fromtimestamp(up.times[-1], UTC) if len(up.times) else None,
                 latest_ms=_readable(float(response.values[-1])) if _is_current(up, response) else None,
                 certificate_days=left.value if left else None,
-                availability=words.share(max(whole - down[check.pk], 0), whole)
-                if len(up.times)
-                else words.quantity(None),
+                availability=availabilities[check.pk] if len(up.times) else words.quantity(None),
                 pace_seconds=pace,
             )
         )
@@ -193,14 +191,37 @@ def _is_current(up: Samples, response: Samples) -> bool:
     return bool(len(response.times) and len(up.times) and response.times[-1] == up.times[-1])
 
 
-def _downtime(checks: Sequence[HealthCheck], now: datetime) -> Counter[int]:
-    """Seconds that each check was down over the last days."""
+def _availabilities(checks: Sequence[HealthCheck], now: datetime) -> dict[int, str]:
+    """The share of the last days that each check was not down; planned maintenance is left out."""
     start = now - AVAILABILITY_OVER
-    down: Counter[int] = Counter()
+    subjects = [Subject(str(check.pk), check.environment, check.pk) for check in checks]
+    quiet = quiet_spans(subjects, start, now)
+    down: dict[int, list[tuple[float, float]]] = {check.pk: [] for check in checks}
     outages = Outage.objects.between(start, now).filter(health_check__in=checks).order_by()
     for check, began_at, ended_at in outages.values_list("health_check_id", "began_at", "ended_at"):
-        down[check] += round((min(ended_at or now, now) - max(began_at, start)).total_seconds())
-    return down
+        down[check].append((began_at.timestamp(), (ended_at or now).timestamp()))
+    return {check.pk: _availability(check, down[check.pk], quiet[str(check.pk)], now) for check in checks}
+
+
+def _availability(
+    check: HealthCheck, down: Sequence[tuple[float, float]], quiet: Sequence[tuple[float, float]], now: datetime
+) -> str:
+    begins, ends = max(check.created_at, now - AVAILABILITY_OVER).timestamp(), now.timestamp()
+    counted = _without([(begins, ends)], quiet)
+    whole = sum(last - first for first, last in counted)
+    up = sum(last - first for first, last in _without(counted, down))
+    return words.share(round(up), round(whole)) if whole > 0 else words.quantity(None)
+
+
+def _without(
+    stretches: Iterable[tuple[float, float]], holes: Iterable[tuple[float, float]]
+) -> list[tuple[float, float]]:
+    """Stretches of time without what lies in the holes."""
+    left = list(stretches)
+    for begin, end in holes:
+        cut = [part for first, last in left for part in ((first, min(last, begin)), (max(first, end), last))]
+        left = [(first, last) for first, last in cut if first < last]
+    return left
 
 
 def checks_for_api(project: Project, *, environment: str = "") -> QuerySet[HealthCheck]:

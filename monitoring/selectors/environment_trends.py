@@ -10,7 +10,7 @@ from deployments.models import Environment, Project
 from monitoring import store
 from monitoring.models import HealthCheck, Series
 from monitoring.selectors.check_story import PHASES, phases_sentence
-from monitoring.selectors.marks import Mark, deployment_marks, deployments_between
+from monitoring.selectors.marks import Mark, comparisons, deployment_marks, deployments_between
 from monitoring.selectors.spans import Span
 from monitoring.selectors.subjects import OF_CHECKS, Subject, subjects_of
 from monitoring.store import Floats, Rollups
@@ -154,6 +154,7 @@ def _together(subject: Subject, rolled: Sequence[Rollups], span: Span, shift: fl
         places = ((line.starts + shift - first) // slot).astype(np.int64)
         inside = (places >= 0) & (places < size)
         values = _rates(line) if is_counter else line.total / np.maximum(line.count, 1)
+        inside &= ~np.isnan(values)
         np.add.at(sums, places[inside], values[inside])
         np.add.at(counts, places[inside], 1)
     width = max(len(rolled), 1) if subject.adds_up else 1
@@ -162,10 +163,12 @@ def _together(subject: Subject, rolled: Sequence[Rollups], span: Span, shift: fl
 
 
 def _rates(line: Rollups) -> Floats:
-    """What a counter grew by per second in each slot; in one where it began again, by nothing."""
+    """What a counter grew by per second in each slot; NaN where it began again, or one sample says nothing."""
     width = float(np.min(np.diff(line.starts), initial=86_400.0)) if len(line.starts) > 1 else 60.0
-    grown: Floats = np.maximum(line.last - line.first, 0.0) / width
-    return grown
+    filled = width * line.count / max(int(line.count.max(initial=1)), 1)
+    tells = (line.last >= line.first) & (line.count > 1)
+    rates: Floats = np.where(tells, (line.last - line.first) / filled, np.nan)
+    return rates
 
 
 def _median(points: Floats) -> float | None:
@@ -198,9 +201,15 @@ def _phases(
     rows: Sequence[Series], now: Mapping[int, Rollups], marks: Sequence[Mark], span: Span
 ) -> list[tuple[HealthCheck, str]]:
     """A sentence for each check in which a phase grew with the latest release."""
-    cut = marks[-1]["at"] if marks else sum(span.window) / 2
-    since = marks[-2]["at"] if len(marks) > 1 else span.window[0]
-    when = f"with {marks[-1]['label']}" if marks else "in the second half"
+    for since, cut, until, when in comparisons(marks, *span.window):
+        if found := _grown_phases(rows, now, since, cut, until):
+            return [(check, phases_sentence(parts, when)) for check, parts in found]
+    return []
+
+
+def _grown_phases(
+    rows: Sequence[Series], now: Mapping[int, Rollups], since: float, cut: float, until: float
+) -> list[tuple[HealthCheck, list[Part]]]:
     names = dict(PHASES)
     parts: dict[int, list[Part]] = {}
     checks: dict[int, HealthCheck] = {}
@@ -211,10 +220,11 @@ def _phases(
         line = now[row.pk]
         values = line.total / np.maximum(line.count, 1)
         is_before = (line.starts >= since) & (line.starts < cut)
-        if part := part_of(names[row.aspect], values[is_before], values[line.starts >= cut], least=3):
+        is_after = (line.starts >= cut) & (line.starts < until)
+        if part := part_of(names[row.aspect], values[is_before], values[is_after], least=3):
             parts.setdefault(row.health_check.pk, []).append(part)
     return [
-        (checks[pk], phases_sentence(found, when))
+        (checks[pk], found)
         for pk, found in parts.items()
         if any(part.growth > 0 and matters(part, least=LEAST_MS) for part in found)
     ]

@@ -1,6 +1,6 @@
 """Upright lines of charts: what went live, what was rolled back, and which settings changed with it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import NotRequired, TypedDict
 
@@ -47,3 +47,15 @@ def _mark(deployment: Deployment) -> Mark:
         "deployment": str(deployment.pk),
         "settings": getattr(deployment, "settings_changed", 0),
     }
+
+
+def comparisons(marks: Sequence[Mark], start: float, end: float) -> list[tuple[float, float, float, str]]:
+    """Return (since, cut, until, when) of each release, newest first: what was before it, and what was after it.
+
+    Without a release the two halves of the time are compared.
+    """
+    if not marks:
+        return [(start, (start + end) / 2, end, "in the second half")]
+    edges = [start, *(mark["at"] for mark in marks), end]
+    whole = [(edges[index], mark["at"], edges[index + 2], f"with {mark['label']}") for index, mark in enumerate(marks)]
+    return whole[::-1]

@@ -144,7 +144,7 @@ def _points(subject: Subject, rolled: Sequence[Rollups], now: datetime) -> list[
     for line in rolled:
         places = ((line.starts - first) // SLOT.total_seconds()).astype(np.int64)
         values = np.maximum(line.last - line.first, 0.0) if is_counter else line.total / np.maximum(line.count, 1)
-        inside = (places >= 0) & (places < SLOTS)
+        inside = (places >= 0) & (places < SLOTS) & ((line.last >= line.first) | (not is_counter))
         np.add.at(sums, places[inside], values[inside])
         np.add.at(counts, places[inside], 1)
     if not counts.any():

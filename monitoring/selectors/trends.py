@@ -12,7 +12,7 @@ from monitoring import store
 from monitoring.models import Series
 from monitoring.selectors.charts import Chart, seconds, short
 from monitoring.selectors.drawing import Drawn, Query, Read, draw, limit_of, read_query
-from monitoring.selectors.marks import Mark, deployment_marks, deployments_between
+from monitoring.selectors.marks import Mark, comparisons, deployment_marks, deployments_between
 from monitoring.selectors.spans import Span
 from monitoring.selectors.subjects import Subject, chosen, labels_of, series_of
 from monitoring.store import Floats
@@ -144,22 +144,19 @@ def _releases(query: Query, times: Floats, values: Floats, marks: Sequence[Mark]
 
 def _what_grew(query: Query, reads: Sequence[Read], marks: Sequence[Mark]) -> str:
     """Which series grew most with the latest release that has samples on both sides, in words with numbers."""
-    start, end = query.span.window
-    cuts = [(before["at"] if before else start, mark["at"], f"with {mark['label']}")
-            for before, mark in zip([None, *marks], marks, strict=False)]  # fmt: skip
-    for since, cut, when in reversed(cuts or [(start, (start + end) / 2, "in the second half")]):
-        parts = [part for read in reads[:MOST_PARTS] if (part := _part(read, since, cut))]
+    for since, cut, until, when in comparisons(marks, *query.span.window):
+        parts = [part for read in reads[:MOST_PARTS] if (part := _part(read, since, cut, until))]
         if len(parts) > 1:
             return components_sentence(parts, query.subject, when)
     return ""
 
 
-def _part(read: Read, since: float, cut: float) -> Part | None:
+def _part(read: Read, since: float, cut: float, until: float) -> Part | None:
     if read.rolled is None:
         times, values = read.line.samples
     else:
         times, values = read.rolled.starts, read.rolled.total / read.rolled.count
-    return part_of(read.line.name, values[(times >= since) & (times < cut)], values[times >= cut])
+    return part_of(read.line.name, values[(times >= since) & (times < cut)], values[(times >= cut) & (times < until)])
 
 
 def components_sentence(parts: Sequence[Part], subject: Subject, when: str) -> str:
