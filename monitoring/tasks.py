@@ -54,7 +54,7 @@ def judge_rules(**kwargs: Any) -> None:
 @shared_task(queue="flow")
 def compact_samples(**kwargs: Any) -> None:
     """Fold the log of samples into chunks and roll-ups."""
-    store.compact(limit=64)
+    store.compact(limit=64, folded=lambda counts: services.count_folded(counts, now=timezone.now()))
 
 
 @shared_task(queue="flow")

@@ -3,7 +3,8 @@
 from django.urls import path
 
 from monitoring import views
-from monitoring.views import alerts, check_form, explorer, metrics, objectives, pulled, rules
+from monitoring.views import alerts, check_form, explorer, metrics, objectives, pulled, rules, sources
+from monitoring.views.metric_form import metric_add, metric_edit
 
 urlpatterns = [
     path("checks/", views.all_checks, name="checks"),
@@ -23,6 +24,12 @@ urlpatterns = [
     path("metrics/trend.json", metrics.metric_data, name="metric_data"),
     path("metrics/<int:metric>/", metrics.metric, name="metric"),
     path("metrics/environments/<int:environment>/", metrics.metrics_environment, name="metrics_environment"),
+    path("metrics/new/", metric_add, name="metric_add"),
+    path("metrics/<int:metric>/edit/", metric_edit, name="metric_edit"),
+    path("sources/", sources.sources, name="sources"),
+    path("sources/limit/", sources.series_limit_edit, name="series_limit_edit"),
+    path("sources/senders/<int:source>/", sources.sender_edit, name="sender_edit"),
+    path("sources/senders/<int:source>/forget/", sources.sender_forget, name="sender_forget"),
     path("sources/new/<slug:kind>/", pulled.pulled_add, name="pulled_add"),
     path("sources/<int:source>/", pulled.pulled_source, name="pulled_source"),
     path("sources/<int:source>/edit/", pulled.pulled_edit, name="pulled_edit"),

@@ -35,6 +35,7 @@ PAGES = (
     Page("issues", "Issues", "alert-circle", ("issues", "issue")),
     Page("checks", "Checks", "heartbeat", ("checks", "check")),
     Page("metrics", "Metrics", "chart-line", ("metric_list", "metric", "metrics")),
+    Page("sources", "Sources", "plug", ("sources", "sender", "series_limit", "pulled")),
     Page("alerts", "Alerts", "bell", ("alerts", "alert", "rule", "objectives", "objective")),
     Page("support", "Support", "lifebuoy", ("support", "guides", "guide")),
     Page("reports", "Reports", "file-text", ("summaries", "summary")),

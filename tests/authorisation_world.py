@@ -175,6 +175,11 @@ def sample(world):
     return where | {"samples": [{"metric": "checkout_p95", "value": 312.5}]}
 
 
+def described(world):
+    kinds = {"kind": "BUSINESS_COUNT", "category": "PROCESS", "bad_direction": "DOWN"}
+    return {"name": "Orders", "least_change": "0.2", **kinds}
+
+
 def tier_settings(world):
     tiers = {f"tier-{tier.pk}-clock_seconds": "15 min" for tier in world.tiers}
     return tiers | {f"rules-{name}": world.tiers.first().pk for name in ("CRITICAL", "MAJOR", "MINOR")}
@@ -258,6 +263,10 @@ BODIES = {
     ("POST", "checks_bulk"): lambda world: {"do": "pause", "check": world.check.pk},
     ("POST", "check_edit"): check,
     ("POST", "pulled_add"): source,
+    ("POST", "sender_edit"): lambda world: {"environment": world.environment.pk},
+    ("POST", "series_limit_edit"): lambda world: {"max_series": "3000"},
+    ("POST", "metric_add"): lambda world: described(world) | {"key": "checkout.orders"},
+    ("POST", "metric_edit"): described,
     ("POST", "pulled_edit"): source,
     ("POST", "settings_watching"): watching,
     ("POST", "guide_add"): lambda world: {"kind": "FAQ", "title": "Where is it?", "body": "There."},

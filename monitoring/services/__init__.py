@@ -44,6 +44,7 @@ from monitoring.services.rules import (
     validate_rule,
 )
 from monitoring.services.sources import (
+    count_folded,
     ensure_source,
     forget_refusals,
     note_refusals,
@@ -68,6 +69,7 @@ __all__ = [
     "change_pulled_source",
     "check_refusals",
     "complete_rule",
+    "count_folded",
     "definition_of",
     "delete_check",
     "delete_objective",

@@ -1,12 +1,13 @@
 """Sources of samples: made when somebody sends for the first time, and what was refused of them."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from django.db import connection
+from django.db.models import F
 
-from deployments.models import ApiToken, Environment
+from deployments.models import ApiToken, Environment, Project
 from monitoring.formats.batch import LeftOut
 from monitoring.models import Metric, MetricLimits, RefusalReason, Source, SourceKind
 from monitoring.services.metrics import Sender
@@ -67,10 +68,15 @@ def set_environment(*, source: Source, environment: Environment | None) -> None:
     source.save(update_fields=["environment"])
 
 
-def set_max_series(*, limits: MetricLimits, max_series: int) -> None:
+def set_max_series(*, project: Project, max_series: int) -> None:
     """Let the project have so many series; those that are there stay."""
-    limits.max_series = max_series
-    limits.save(update_fields=["max_series"])
+    MetricLimits.objects.update_or_create(project=project, defaults={"max_series": max_series})
+
+
+def count_folded(counts: Mapping[int, int], *, now: datetime) -> None:
+    """Count what the store folded of each source, in its transaction; the sources in one order."""
+    for source_id, count in sorted(counts.items()):
+        Source.objects.filter(pk=source_id).update(accepted=F("accepted") + count, latest_at=now)
 
 
 def forget_refusals(*, source: Source) -> None:

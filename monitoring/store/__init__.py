@@ -5,7 +5,7 @@ want. What was appended can be read at once; `compact` folds it into fewer bytes
 """
 
 from monitoring.store.compaction import compact
-from monitoring.store.figures import figures
+from monitoring.store.figures import figures, waiting
 from monitoring.store.log import append
 from monitoring.store.reading import latest, read, tail
 from monitoring.store.retention import drop_expired, hold
@@ -46,4 +46,5 @@ __all__ = [
     "rollups",
     "tail",
     "thin",
+    "waiting",
 ]

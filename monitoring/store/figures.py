@@ -1,5 +1,8 @@
 """How the store is doing."""
 
+from collections.abc import Collection
+from datetime import datetime
+
 from monitoring.store import postgres
 from monitoring.store.shapes import StoreFigures
 
@@ -20,6 +23,16 @@ def figures() -> StoreFigures:
         " coalesce(extract(epoch FROM clock_timestamp() - min(created_at)), 0) FROM monitoring_samplebatch"
     )[0]
     return StoreFigures(int(rows), int(samples), float(age), {name: _size(tables) for name, tables in _TABLES.items()})
+
+
+def waiting(source_ids: Collection[int]) -> dict[int, tuple[int, datetime]]:
+    """Return how many samples of each source wait in the log, and when the latest came; not those that have none."""
+    found = postgres.run(
+        "SELECT source_id, sum(count), max(created_at) FROM monitoring_samplebatch"
+        " WHERE source_id = ANY(%s::bigint[]) GROUP BY source_id",
+        [list(source_ids)],
+    )
+    return {int(source): (int(count), latest) for source, count, latest in found}
 
 
 def _size(tables: tuple[str, ...]) -> int:

@@ -11,7 +11,7 @@ ACCOUNT = {"account_login", "account_change_password", "account_reset_password"}
 #: Lists, in the project that nobody has reported to yet.
 STILL_EMPTY = (
     "overview", "deployments", "issues", "checks", "alerts", "alert_history", "objectives", "guides", "summaries",
-    "tokens",
+    "tokens", "sources",
 )  # fmt: skip
 
 
