@@ -17,7 +17,7 @@ BEFORE, DAY, WEEK = "BEFORE", "DAY", "WEEK"
 
 #: A rule is judged this often, in seconds: the largest that still looks many times into its window.
 STEPS = (10.0, 30.0, 60.0, 120.0, 300.0, 600.0)
-LOOKS_PER_WINDOW = 15
+LOOKS_PER_WINDOW = 10
 DAY_SECONDS, WEEK_SECONDS = 86_400.0, 604_800.0
 
 
