@@ -8,11 +8,12 @@ from monitoring.probes import Kind
 
 @dataclass(frozen=True)
 class KindForm:
-    """One kind: what it is for, the fields of what it asks, and what some fields are called there."""
+    """One kind: what it is for, the fields of what it asks (`parts` under own titles), what they are called."""
 
     lede: str
     icon: str
     asks: tuple[str, ...]
+    parts: tuple[tuple[str, tuple[str, ...]], ...] = ()
     signs_in: tuple[str, ...] = ()
     conditions: str = ""
     labels: Mapping[str, str] = field(default_factory=dict)
@@ -20,6 +21,7 @@ class KindForm:
     examples: tuple[str, ...] = ()
 
 
+_NUMBER = ("name", "url", "path", "metric", "read", "over")
 _SIGN_IN = ("headers", "user", "password", "token", "certificate", "key")
 
 KINDS: Mapping[str, KindForm] = {
@@ -86,9 +88,10 @@ KINDS: Mapping[str, KindForm] = {
     Kind.RECONCILIATION: KindForm(
         lede="Lays two numbers side by side that should agree, such as orders taken and payments booked.",
         icon="clipboard-check",
-        asks=(
-            "left_name", "left_url", "left_path", "left_metric", "left_read", "left_over",
-            "right_name", "right_url", "right_path", "right_metric", "right_read", "right_over",
+        asks=(),
+        parts=(
+            ("The first number", tuple(f"left_{name}" for name in _NUMBER)),
+            ("The second number", tuple(f"right_{name}" for name in _NUMBER)),
         ),
         signs_in=_SIGN_IN,
         conditions="difference <= 1 %",

@@ -11,7 +11,6 @@ from django.http import QueryDict
 from deployments.models import MASK, Environment
 from monitoring.forms.check_kinds import KINDS, KindForm
 from monitoring.forms.definitions import field_of, options_of, stored_options
-from monitoring.forms.secrets import MAX_HEADERS as MAX_HEADERS
 from monitoring.forms.secrets import masked_lines, named_values, stored_secrets
 from monitoring.models import HealthCheck
 from monitoring.probes import Kind
@@ -25,7 +24,7 @@ _READS = (("latest", "its latest value"), ("sum", "the sum of its values"), ("in
 
 
 def _area(rows: int, **attrs: str) -> forms.Textarea:
-    return forms.Textarea(attrs={"rows": rows, "class": "code", **_CODE, **attrs})
+    return forms.Textarea(attrs={"rows": rows, "class": "mono", **_CODE, **attrs})
 
 
 def _secret(**attrs: str) -> forms.PasswordInput:
@@ -100,13 +99,13 @@ class CheckForm(forms.Form):
         required=False, max_length=8000, label="Secrets of the steps", widget=_area(2),
         help_text="One in a line, such as token: …; a step uses it as {{secret.token}}. They are stored encrypted.",
     )  # fmt: skip
-    left_name = forms.CharField(max_length=60, label="First number: name", help_text="Such as Orders taken.")
+    left_name = forms.CharField(max_length=60, label="Called", help_text="Such as Orders taken.")
     left_url = forms.CharField(required=False, max_length=2000, label="From an address", help_text="That answers JSON.")
     left_path = forms.CharField(required=False, max_length=200, label="JSON path", help_text="Such as orders.count.")
     left_metric = forms.CharField(required=False, max_length=200, label="Or from a metric", help_text="Its key.")
     left_read = forms.ChoiceField(required=False, label="What is read of it", choices=_READS)
     left_over = DurationField(required=False, least=1, most=90 * 86_400, initial=3600, label="Over the latest")
-    right_name = forms.CharField(max_length=60, label="Second number: name", help_text="Such as Payments booked.")
+    right_name = forms.CharField(max_length=60, label="Called", help_text="Such as Payments booked.")
     right_url = forms.CharField(
         required=False, max_length=2000, label="From an address", help_text="That answers JSON."
     )
@@ -187,6 +186,7 @@ class CheckForm(forms.Form):
             ("What is asked", ("name", "environment", *self.shape.asks)),
             ("What a good answer is", ("conditions", *limit)),
             ("When, and what it means", ("interval_seconds", "failure_threshold", "is_critical", "component", "group")),
+            *self.shape.parts,
         ]
         return [*groups, ("How it signs in", self.shape.signs_in)] if self.shape.signs_in else groups
 
@@ -196,9 +196,10 @@ class CheckForm(forms.Form):
         names = self.shape.signs_in
         return any(self.stored.get(name) for name in names) or any(name in self.errors for name in names)
 
-    def groups(self) -> list[tuple[str, list[forms.BoundField]]]:
-        """Return the fields as the page shows them: under a few titles."""
-        return [(title, [self[name] for name in names]) for title, names in self.group_names()]
+    def columns(self) -> list[list[tuple[str, list[forms.BoundField]]]]:
+        """Return the fields as the page shows them: what is asked in one column, what it means in the other."""
+        asks, *others = [(title, [self[name] for name in names]) for title, names in self.group_names()]
+        return [[asks, *others[2:]], others[:2]]
 
     def clean_headers(self) -> dict[str, str]:
         """Return the headers by name; a masked value keeps what was stored under its name."""

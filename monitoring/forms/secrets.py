@@ -8,7 +8,7 @@ from deployments.models import MASK
 from monitoring.models import HealthCheck
 from postdeploy.lib.secrets import SecretUnreadable
 
-MAX_HEADERS = 20
+MAX_LINES = 20
 
 
 def stored_secrets(check: HealthCheck | None) -> Mapping[str, object]:
@@ -34,6 +34,6 @@ def named_values(text: str, stored: Mapping[str, str], *, what: str) -> dict[str
         if value == MASK and name not in stored:
             raise ValidationError(f"Enter the value of {name}: nothing is stored under this name.")
         values[name] = stored[name] if value == MASK else value
-    if len(values) > MAX_HEADERS:
-        raise ValidationError(f"There may be at most {MAX_HEADERS} of them.")
+    if len(values) > MAX_LINES:
+        raise ValidationError(f"There may be at most {MAX_LINES} of them.")
     return values

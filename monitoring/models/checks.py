@@ -15,7 +15,7 @@ from django.utils import timezone
 from deployments.models import Environment, Row, VisibleQuerySet
 from monitoring.conditions import examine
 from monitoring.conditions.kinds import Time
-from monitoring.probes import CHOICES, Kind
+from monitoring.probes import CHOICES, Kind, asked
 from postdeploy.lib.secrets import seal, unseal
 
 #: Checks are spread over so many shards; a process that polls holds some of them.
@@ -142,6 +142,11 @@ class HealthCheck(models.Model):
     def method(self) -> str:
         """The method of an HTTP check; empty for other kinds."""
         return str(self.options.get("method", "GET")) if self.kind == Kind.HTTP else ""
+
+    @property
+    def asks(self) -> str:
+        """What it asks beside its target, in a few words; empty for nothing more."""
+        return asked(self.kind, self.options)
 
     @property
     def expectations(self) -> list[str]:

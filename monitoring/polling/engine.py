@@ -218,7 +218,8 @@ class Engine:
         if reading.kind == FailureKind.SLOW:  # how fast an error page comes says nothing of speed
             self._add_times(planned, reading, slot_us)
         self._step(planned, ok, reading.detail)
-        self.batch.failures.append((planned, _failure(planned, reading, slot_us)))
+        if reading.kind != FailureKind.WAITING:  # for a first ping: nothing has failed
+            self.batch.failures.append((planned, _failure(planned, reading, slot_us)))
         if self._others and ok is False and planned.standing.state == UP and planned.standing.failures_in_a_row == 1:
             self.batch.doubtful.add(planned.pk)
 
@@ -235,6 +236,8 @@ class Engine:
 
     def _add_times(self, planned: Planned, reading: Reading, slot_us: int) -> None:
         add, phases = self.batch.add, reading.phases
+        if not reading.total_ms:  # a heartbeat whose job does not say when it begins
+            return
         add(planned, Series.RESPONSE_TIME, slot_us, reading.total_ms)
         if phases.first_byte_ms:
             add(planned, "first_byte", slot_us, phases.first_byte_ms)

@@ -9,6 +9,7 @@ kind is read by ``run``, which blocks and may be called from any thread.
 """
 
 from monitoring.probes.definitions import CHOICES, Definition, DefinitionRefused, Kind
+from monitoring.probes.describing import asked
 from monitoring.probes.facts import Facts
 from monitoring.probes.heartbeat import HeartbeatCheck
 from monitoring.probes.http import HttpCheck, probe_many, reading_of, request_of
@@ -35,6 +36,7 @@ __all__ = [
     "Side",
     "StepTold",
     "Trial",
+    "asked",
     "compile_check",
     "explain_steps",
     "probe_many",

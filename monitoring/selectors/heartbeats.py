@@ -5,7 +5,6 @@ from django.urls import reverse
 
 from monitoring.models import HealthCheck, Ping
 
-
 #: So many pings are shown on the page of their check.
 SHOWN = 10
 
