@@ -140,4 +140,6 @@ def _sessions(figures: Operations) -> Advice:
         sentence = f"{database.sessions} of {database.most_sessions} sessions of PostgreSQL are taken."
         todo = "Raise max_connections, or run fewer processes and threads."
         return Advice("database", WARN, "Nearly full", sentence, todo)
-    return Advice("database", WELL, "Answers", f"{database.sessions} of {database.most_sessions} sessions are taken.")
+    return Advice(
+        "database", WELL, "Answers", f"PostgreSQL has {database.sessions} of {database.most_sessions} sessions taken."
+    )

@@ -25,7 +25,7 @@ def families(figures: Operations, *, version: str) -> Iterator[Family]:
 def _polling(polling: Polling) -> Iterable[Family]:
     yield gauge("postdeploy_checks", "Checks that are not paused.", polling.checks)
     yield gauge("postdeploy_probers", "Workers that poll and speak.", len(polling.present))
-    yield gauge("postdeploy_poll_lag_seconds", "How long the longest overdue check waits.", polling.lag_seconds)
+    yield gauge("postdeploy_poll_lag_seconds", "How far behind readings are, where it is worst.", polling.lag_seconds)
     p50, p99 = _seconds(polling.lateness_p50_ms), _seconds(polling.lateness_p99_ms)
     yield gauge("postdeploy_poll_lateness_p50_seconds", "Half of the probes start less late than this.", p50)
     yield gauge("postdeploy_poll_lateness_p99_seconds", "99 of 100 probes start less late than this.", p99)

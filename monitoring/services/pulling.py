@@ -38,8 +38,8 @@ logger = logging.getLogger(__name__)
 
 #: Sources of one sweep. Another sweep begins two seconds later, so that a slow target holds up few others.
 AT_ONCE = 64
-#: Longer than the slowest fetch may take.
-LEASE = timedelta(minutes=3)
+#: Longer than the slowest fetch and its storing may take; so long a source waits when its worker is killed.
+LEASE = timedelta(seconds=90)
 _NEVER_SHOWN = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
 
 

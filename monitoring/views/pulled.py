@@ -145,7 +145,7 @@ def pulled_delete(request: HttpRequest, project: str, source: int) -> HttpRespon
     found, row = _found(request, project, source, Role.MAINTAINER)
     services.delete_pulled_source(source=row)
     messages.success(request, f"{row.name} was deleted; the samples it brought stay.")
-    return redirect("checks", project=found.slug)
+    return redirect("sources", project=found.slug)
 
 
 def _found(request: HttpRequest, project: str, source: int, at_least: Role = Role.VIEWER) -> tuple[Project, Source]:

@@ -12,6 +12,7 @@ from monitoring.models import Prober, ProberOutage, Refusal
 from monitoring.selectors.advice import advice, headline
 from monitoring.selectors.operations import operations
 from monitoring.store import StoreFigures
+from postdeploy import celery_app
 from postdeploy.health import record_tick
 from postdeploy.models import Heartbeat
 from tests.factories import HealthCheckFactory, ProjectFactory, UserFactory
@@ -172,3 +173,13 @@ def test_the_live_part_answers_304_while_nothing_changes(staff, monkeypatch):
     first = staff.get("/operations/", headers=poll)
     again = staff.get("/operations/", headers=poll | {"If-None-Match": first["ETag"]})
     assert (first.status_code, again.status_code) == (200, 304)
+
+
+def test_a_message_that_was_really_sent_says_how_long_it_waits():
+    with redis.Redis.from_url(settings.REDIS_URL) as client:
+        client.delete("flow")
+        celery_app.send_task("monitoring.tasks.judge_periods", queue="flow", ignore_result=True)
+        (queue,) = (queue for queue in operations(now=timezone.now()).broker.queues if queue.name == "flow")
+        client.delete("flow")
+    assert queue.length == 1
+    assert 0 <= queue.oldest_seconds < 60
