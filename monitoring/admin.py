@@ -12,6 +12,7 @@ from monitoring.models import (
     MonitoringPeriod,
     MonitoringPolicy,
     Outage,
+    Retention,
     Series,
     Verdict,
 )
@@ -47,6 +48,13 @@ class SeriesAdmin(Admin):
 
     list_display = ("pk", "environment", "metric", "health_check", "aspect", "labels")
     list_select_related = ("environment", "metric", "health_check")
+
+
+@admin.register(Retention)
+class RetentionAdmin(Admin):
+    """How long projects keep what they measure; one without a row has the defaults."""
+
+    list_display = ("project", "raw_days", "minute_days", "hour_days")
 
 
 @admin.register(MonitoringPolicy)
