@@ -203,10 +203,17 @@ def _initial(rule: AlertRule) -> dict[str, Any]:
         f"metric:{rule.metric_id}" if rule.metric_id else f"aspect:{rule.aspect}" if rule.aspect else ""
     )
     initial["is_relative"] = "1" if rule.is_relative else ""
-    if rule.kind == RuleKind.RATE_OF_CHANGE:
-        initial["threshold"] = abs(rule.threshold)
-        initial["clear_threshold"] = None if rule.clear_threshold is None else abs(rule.clear_threshold)
+    for name in ("threshold", "clear_threshold"):
+        initial[name] = _typed(initial[name], is_change=rule.kind == RuleKind.RATE_OF_CHANGE)
     return initial
+
+
+def _typed(value: float | None, *, is_change: bool) -> float | int | None:
+    """Return a number as somebody would type it: a fall without its sign, 600 and not 600.0."""
+    if value is None:
+        return None
+    value = abs(value) if is_change else value
+    return int(value) if value == int(value) else value
 
 
 def _choose(form: forms.Form, name: str, choices: list[Any]) -> None:

@@ -158,10 +158,10 @@ def rule_preview(request: HttpRequest, project: str) -> HttpResponse:
 
 def _waiting_for(form: RuleForm) -> str:
     """Say what is missing: the first thing is enough while somebody types."""
-    for name, sentences in form.errors.items():
-        label = form.fields[name].label or name.replace("_", " ").capitalize() if name in form.fields else ""
-        return f"{label}: {sentences[0]}" if label else str(sentences[0])
-    return ""
+    for name in form.fields:
+        if sentences := form.errors.get(name):
+            return f"{form[name].label}: {sentences[0]}"
+    return " ".join(map(str, form.non_field_errors()))
 
 
 @login_required

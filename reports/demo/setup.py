@@ -13,7 +13,7 @@ from deployments.models import ApiToken, Environment, Project, Scope, User
 from deployments.services import confirm_environment, create_project, create_token, ensure_environment
 from monitoring.models import HealthCheck
 from monitoring.selectors import ping_url
-from monitoring.services import save_check, save_policy
+from monitoring.services import save_check, save_objective, save_policy, save_rule
 from postdeploy.idempotency import forget_owner
 from reports.demo.service import EXPORT_SECONDS
 from reports.demo.state import DemoState, remove_state, write_state
@@ -86,6 +86,7 @@ def create_demo(*, owner: User, var: Path, now: datetime) -> DemoState:
     state = DemoState(project=SLUG, port=free_port(), token=token, ping_path=urlsplit(ping_url(job) or "").path)
     _add_checks(environment, state, now)
     _add_processes(environment, state, now)
+    _add_alerts(environment, now)
     _add_support(project, owner, state, now)
     write_state(var, state)
     return state
@@ -144,6 +145,32 @@ def _add_processes(environment: Environment, state: DemoState, now: datetime) ->
             failure_threshold=3,
             is_critical=False,
         )
+
+
+def _add_alerts(environment: Environment, now: datetime) -> None:
+    """A rule that the slow version breaks, and a promise whose budget its failures spend."""
+    checks = {check.name: check for check in HealthCheck.objects.filter(environment=environment)}
+    save_rule(
+        project=environment.project,
+        now=now,
+        name="Search answers slowly",
+        aspect="response_time",
+        health_check=checks["Search"],
+        aggregate="P95",
+        window_seconds=30,
+        threshold=250.0,
+        clear_threshold=150.0,
+        hold_seconds=10,
+        severity="MINOR",
+    )
+    save_objective(
+        environment=environment,
+        now=now,
+        name="Checkout answers",
+        health_check=checks["Checkout"],
+        target_percent=95.0,
+        window_days=1,
+    )
 
 
 def _add_support(project: Project, owner: User, state: DemoState, now: datetime) -> None:

@@ -251,6 +251,20 @@ def test_a_rule_that_matches_too_much_says_so(monkeypatch):
     assert "Name a label or an environment" in world.rule.error
 
 
+def test_a_crash_before_the_rule_is_remembered_leaves_nothing_and_doubles_nothing(monkeypatch):
+    world = World(window_seconds=60)
+    world.fill(150, -10, 10)
+
+    def crash(*args):
+        raise MemoryError
+
+    monkeypatch.setattr("monitoring.services.alerting._keep", crash)
+    world.judge(5)
+    assert world.states() == []
+    monkeypatch.undo()
+    assert world.judge(7) == ["FIRING"]
+
+
 @pytest.mark.django_db(transaction=True)
 def test_two_workers_at_once_make_one_alert():
     world = World(window_seconds=60)
