@@ -3,7 +3,7 @@
 from django.urls import path
 
 from monitoring import views
-from monitoring.views import alerts, check_form, explorer, metrics, objectives, pulled, rules, sources
+from monitoring.views import alerts, check_form, explorer, maintenance, metrics, objectives, pulled, rules, sources
 from monitoring.views.metric_form import metric_add, metric_edit
 
 urlpatterns = [
@@ -37,6 +37,8 @@ urlpatterns = [
     path("sources/<int:source>/resume/", pulled.pulled_resume, name="pulled_resume"),
     path("sources/<int:source>/fetch/", pulled.pulled_now, name="pulled_now"),
     path("sources/<int:source>/delete/", pulled.pulled_delete, name="pulled_delete"),
+    path("maintenance/", maintenance.maintenance, name="maintenance"),
+    path("maintenance/<int:window>/end/", maintenance.maintenance_end, name="maintenance_end"),
     path("settings/watching/", views.settings_watching, name="settings_watching"),
     path("alerts/", rules.alerts, name="alerts"),
     path("alerts/history/", alerts.alert_history, name="alert_history"),

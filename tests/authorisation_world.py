@@ -42,6 +42,7 @@ class World:
             environment=self.environment, name=f"{self.word}-check", ping_key=uuid.uuid4()
         )
         self.metric = factories.MetricFactory(project=self.project, name=f"{self.word}-metric")
+        self.window = factories.MaintenanceWindowFactory(project=self.project, reason=f"{self.word}-work")
         self.rule = factories.AlertRuleFactory(metric=self.metric, name=f"{self.word}-rule")
         self.alert = factories.AlertFactory(rule=self.rule, environment=self.environment, subject=self.word)
         self.objective = factories.ObjectiveFactory(health_check=self.check, name=f"{self.word}-objective")
@@ -138,6 +139,7 @@ ARGUMENTS = {
     "member": lambda world: world.project.memberships.get(user=world.people[Role.VIEWER]).pk,
     "check": lambda world: world.check.pk,
     "metric": lambda world: world.metric.pk,
+    "window": lambda world: world.window.pk,
     "rule": lambda world: world.rule.pk,
     "alert": lambda world: world.alert.pk,
     "objective": lambda world: world.objective.pk,
@@ -260,6 +262,11 @@ BODIES = {
     ("POST", "member_role"): lambda world: {"role": "RESPONDER"},
     ("POST", "tokens"): lambda world: {"name": "CI", "scopes": ["deployments:read"], "expires": "90"},
     ("POST", "check_add"): check,
+    ("POST", "maintenance"): lambda world: {
+        "starts_at": "2126-01-01T10:00",
+        "ends_at": "2126-01-01T11:00",
+        "reason": world.word,
+    },
     ("POST", "checks_bulk"): lambda world: {"do": "pause", "check": world.check.pk},
     ("POST", "check_edit"): check,
     ("POST", "pulled_add"): source,

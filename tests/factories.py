@@ -13,6 +13,7 @@ from monitoring.models import (
     AlertRule,
     Finding,
     HealthCheck,
+    MaintenanceWindow,
     Metric,
     MonitoringPeriod,
     MonitoringPolicy,
@@ -129,6 +130,18 @@ class SeriesFactory(factory.django.DjangoModelFactory):
 
     environment = factory.SubFactory(EnvironmentFactory)
     metric = factory.SubFactory(MetricFactory, project=factory.SelfAttribute("..environment.project"))
+
+
+class MaintenanceWindowFactory(factory.django.DjangoModelFactory):
+    """An hour of planned work on all of a project, from now on."""
+
+    class Meta:
+        model = MaintenanceWindow
+
+    project = factory.SubFactory(ProjectFactory)
+    starts_at = factory.LazyFunction(timezone.now)
+    ends_at = factory.LazyAttribute(lambda window: window.starts_at + timedelta(hours=1))
+    reason = "Database upgrade"
 
 
 class MonitoringPolicyFactory(factory.django.DjangoModelFactory):

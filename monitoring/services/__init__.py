@@ -13,6 +13,7 @@ from monitoring.services.checks import (
 )
 from monitoring.services.evidence import InputsChanged
 from monitoring.services.judging import judge_again, judge_periods
+from monitoring.services.maintenance import end_maintenance, plan_maintenance
 from monitoring.services.metrics import NamesRefused, Sender, Taken, Untimely, ingest
 from monitoring.services.periods import open_periods
 from monitoring.services.pings import TooManyPings, record_ping
@@ -75,6 +76,7 @@ __all__ = [
     "delete_objective",
     "delete_pulled_source",
     "delete_rule",
+    "end_maintenance",
     "ensure_policy",
     "ensure_source",
     "forget_refusals",
@@ -89,6 +91,7 @@ __all__ = [
     "pause_check",
     "pause_checks",
     "pause_rule",
+    "plan_maintenance",
     "pause_source",
     "pull_soon",
     "pull_sources",
