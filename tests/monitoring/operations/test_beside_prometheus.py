@@ -9,6 +9,7 @@ import urllib.parse
 import urllib.request
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from django.utils import timezone
@@ -17,7 +18,7 @@ from monitoring import store
 from monitoring.catalogue import landing
 from monitoring.models import Series, Source
 from monitoring.services import PulledFacts, add_pulled_source, pull_sources
-from tests.factories import EnvironmentFactory
+from tests.factories import EnvironmentFactory, HealthCheckFactory
 from tests.waiting import until
 
 pytestmark = [
@@ -27,6 +28,7 @@ pytestmark = [
         reason="prometheus or its node_exporter is not installed: ci/system-packages installs them",
     ),
 ]
+RULES = Path(__file__).resolve().parents[3] / "docs" / "postdeploy.rules.yml"
 STILL = ("node_memory_MemTotal_bytes", "node_boot_time_seconds", "node_uname_info", "node_filesystem_size_bytes")
 MOVING = ("node_load5", "node_context_switches_total", "node_memory_MemFree_bytes", "node_time_seconds")
 
@@ -194,3 +196,26 @@ def test_an_error_of_prometheus_is_told_in_its_own_words(environment, prometheus
     assert "parse error" in made.latest_detail
     assert made.failing_since is not None
     assert stored(environment, "good")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_their_scraper_reads_our_metrics_and_our_rules_fire_by_them(live_server, tmp_path):
+    HealthCheckFactory()
+    target, address = live_server.url.removeprefix("http://"), f"127.0.0.1:{free_port()}"
+    scrape = {"job_name": "postdeploy", "scrape_interval": "1s", "static_configs": [{"targets": [target]}]}
+    every_second = {"evaluation_interval": "1s"}
+    config = {"global": every_second, "rule_files": [str(RULES)], "scrape_configs": [scrape]}
+    (tmp_path / "prometheus.yml").write_text(json.dumps(config))
+    command = ("prometheus", f"--config.file={tmp_path}/prometheus.yml", f"--storage.tsdb.path={tmp_path}/data")
+    with running(*command, f"--web.listen-address={address}", ready=f"http://{address}/-/ready"):
+        (checks,) = until(lambda: asked(address, "postdeploy_checks"), seconds=30)
+        assert checks["value"][1] == "1"
+        pending = until(lambda: alerts(address), seconds=30)
+    assert {"PostdeployStandsStill", "PostdeployChecksAreNotRead"} <= pending
+    assert "PostdeployIsGone" not in pending
+
+
+def alerts(address):
+    with urllib.request.urlopen(f"http://{address}/api/v1/alerts", timeout=5) as response:
+        names = {alert["labels"]["alertname"] for alert in json.load(response)["data"]["alerts"]}
+    return names if "PostdeployChecksAreNotRead" in names and "PostdeployIsGone" not in names else None

@@ -3,6 +3,7 @@
 import json
 from datetime import timedelta
 from urllib.parse import parse_qs
+from uuid import uuid4
 
 import pytest
 from django.utils import timezone
@@ -17,6 +18,7 @@ from monitoring.services import (
     pause_source,
     pull_soon,
     pull_sources,
+    pulling,
     resume_source,
 )
 from monitoring.services.pulling import latest_slot, next_slot
@@ -402,3 +404,22 @@ def test_a_log_line_about_a_source_holds_no_secret(target, now, caplog, monkeypa
     assert pull_sources(now=now) == 0
     assert f"source {row.pk}" in caplog.text
     assert "s3cret" not in caplog.text
+
+
+def test_what_a_killed_worker_held_is_fetched_when_its_lease_has_run_out(target, now):
+    row = source(target, now)
+    Source.objects.filter(pk=row.pk).update(lease_until=now + timedelta(seconds=60), lease_key=uuid4())
+    assert pull_sources(now=now) == 0
+    Source.objects.filter(pk=row.pk).update(lease_until=now - timedelta(seconds=1))
+    assert pull_sources(now=now) == 1
+
+
+def test_a_slow_target_does_not_hold_up_what_is_there(target, now, monkeypatch):
+    slow = source(target, now, url=f"{target.url.rstrip('/')}/slow")
+    quick = source(target, now)
+    target.set("/slow", body="slow 1\n", delay=0.5)
+    order = []
+    real = pulling.ingest
+    monkeypatch.setattr(pulling, "ingest", lambda **how: order.append(how["sender"].source_id) or real(**how))
+    assert pull_sources(now=now) == 2
+    assert order == [quick.pk, slow.pk]
