@@ -220,6 +220,7 @@ def test_nothing_speaks_to_the_world_but_through_the_guarded_module():
     """What a person or a report can make us ask goes through `postdeploy/lib/http`; the rest is named here."""
     may = {
         "postdeploy/lib/http": "the guarded module itself",
+        "postdeploy/lib/sockets.py": "plain TCP and TLS through the same guard",
         "postdeploy/embedded.py": "asks our own Valkey, on a unix socket",
         "postdeploy/management/commands/up.py": "asks our own first page",
         "support/transports/email.py": "the mail server of the settings",
@@ -247,8 +248,8 @@ def test_nothing_speaks_to_the_world_but_through_the_guarded_module():
 
 
 def test_no_view_is_exempt_from_csrf_protection():
-    """But for what signs in by token alone, and the lane that it takes."""
-    may = {"monitoring/ingest/door.py", "postdeploy/middleware.py"}
+    """But for what signs in by token or by a key in the address alone, and the lane that it takes."""
+    may = {"monitoring/ingest/door.py", "monitoring/views/pings.py", "postdeploy/middleware.py"}
     assert {place(path) for path in python_files() if "csrf_exempt" in path.read_text()} == may
 
 

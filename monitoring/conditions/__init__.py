@@ -1,6 +1,6 @@
 """PURE: what a good answer is, as people write it: one condition a line, read, explained and judged.
 
-``language`` reads the text, ``kinds`` has the conditions themselves, ``answers`` what they look at, ``paths`` finds
+``language`` reads the text, ``kinds`` and ``values`` have the conditions, ``answers`` what they look at, ``paths`` finds
 values in JSON, ``patterns`` holds regular expressions to linear time. `docs/checks.md` is the description for people.
 """
 

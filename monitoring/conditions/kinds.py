@@ -5,21 +5,13 @@ alone is asked in every reading), and ``found(answer)`` says what is there when 
 a sentence reads it.
 """
 
-import json
-import operator
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
-from monitoring.conditions.answers import Answer, NotJson
-from monitoring.conditions.paths import MISSING, Steps, find
+from monitoring.conditions.answers import Answer
 from monitoring.conditions.patterns import Pattern
-
-NBSP = "\u00a0"
-_COMPARE: Mapping[str, Callable[[float, float], bool]] = {
-    "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge, "==": operator.eq, "!=": operator.ne,
-}  # fmt: skip
-BOUNDS = {"<": "below ", "<=": "at most ", ">": "above ", ">=": "at least ", "==": "", "!=": "anything but "}
+from monitoring.conditions.words import BOUNDS, COMPARE, NBSP, VERBS, either, milliseconds, number, plural
 
 
 class Condition(Protocol):
@@ -86,7 +78,7 @@ class Time:
 
     def complaint(self, answer: Answer) -> str | None:
         """``answered after 1,200 ms, the limit is 500 ms``."""
-        if _COMPARE[self.sign](answer.time_ms, self.limit_ms):
+        if COMPARE[self.sign](answer.time_ms, self.limit_ms):
             return None
         limit = milliseconds(self.limit_ms)
         expected = f"the limit is {limit}" if self.sign[0] == "<" else f"expected {BOUNDS[self.sign]}{limit}"
@@ -115,7 +107,7 @@ class Number:
     def complaint(self, answer: Answer) -> str | None:
         """What the number is, and what was expected."""
         value = _NUMBERS[self.name](answer)
-        if value is None or _COMPARE[self.sign](value, self.limit):  # None: a kept connection shows no certificate
+        if value is None or COMPARE[self.sign](value, self.limit):  # None: a kept connection shows no certificate
             return None
         return f"{self._stands(value)}, expected {BOUNDS[self.sign]}{self._with_unit(self.limit)}"
 
@@ -160,7 +152,7 @@ class Difference:
     def complaint(self, answer: Answer) -> str | None:
         """Both numbers, and how far they are apart."""
         apart = self._apart(answer)
-        if _COMPARE[self.sign](apart, self.limit):
+        if COMPARE[self.sign](apart, self.limit):
             return None
         return f"{self._both(answer)}, expected {BOUNDS[self.sign]}{self._shown(self.limit)} of difference"
 
@@ -243,119 +235,10 @@ class Text:
         return f"{what} {where}" if self.is_not else _absent(self.wanted, where)
 
 
-VERBS = {
-    ("contains", False): "contains", ("contains", True): "does not contain",
-    ("==", False): "is", ("==", True): "is not",
-    ("matches", False): "matches", ("matches", True): "does not match",
-    ("exists", False): "exists", ("exists", True): "is missing",
-}  # fmt: skip
-
-
 def _absent(wanted: str | Pattern, where: str) -> str:
     return (
         f"{wanted} matches nothing in {where}" if isinstance(wanted, Pattern) else f"“{wanted[:80]}” is not in {where}"
     )
-
-
-@dataclass(frozen=True, slots=True)
-class Literal:
-    """A value to compare with: the JSON it is (if any), and the bare text it was written as (if it was not quoted)."""
-
-    written: str
-    value: object = MISSING
-    is_bare: bool = False
-
-    def equals(self, value: object) -> bool:
-        """Whether a JSON value is this one: a bare word also equals the text of the same letters; true is not 1."""
-        if self.is_bare and value == self.written and isinstance(value, str):
-            return True
-        return (
-            self.value is not MISSING
-            and value == self.value
-            and isinstance(value, bool) == isinstance(self.value, bool)
-        )
-
-    def __str__(self) -> str:
-        return self.written
-
-
-@dataclass(frozen=True, slots=True)
-class Json:
-    """A value in the JSON body: compared, counted, matched, or only there."""
-
-    path: str
-    steps: Steps
-    verb: str
-    wanted: tuple[Literal, ...] = ()
-    pattern: Pattern | None = None
-    limit: float = 0.0
-    is_not: bool = False
-    failure: ClassVar[str] = "JSON"
-
-    @property
-    def words(self) -> str:
-        """Such as ``json data.ok is true``."""
-        if self.verb in _COMPARE and not self.wanted:
-            return f"json {self.path} is {BOUNDS[self.verb]}{number(self.limit)}"
-        verb = VERBS["==" if self.verb == "in" else self.verb, self.is_not]
-        wanted = str(self.pattern or "") or (self._wanted if self.wanted else "")
-        return f"json {self.path} {verb} {wanted}".rstrip()
-
-    @property
-    def _wanted(self) -> str:
-        return either([str(one) for one in self.wanted])
-
-    def complaint(self, answer: Answer) -> str | None:
-        """What the value is and what was expected, or why there is none."""
-        try:
-            value = find(answer.document(), self.steps)
-        except NotJson as error:
-            return str(error)
-        if value is MISSING:
-            return None if self.verb == "exists" and self.is_not else f"the body has no {self.path}"
-        if self._holds(value) != self.is_not:
-            return None
-        return f"{self.path} is {shown(value)}, expected {self._expected}"
-
-    def found(self, answer: Answer) -> str:
-        """The value."""
-        try:
-            value = find(answer.document(), self.steps)
-        except NotJson as error:
-            return str(error)
-        return f"the body has no {self.path}" if value is MISSING else f"{self.path} is {shown(value)}"
-
-    def _holds(self, value: object) -> bool:
-        if self.verb == "exists":
-            return True
-        if self.pattern:
-            return isinstance(value, str) and self.pattern.search(value.encode("utf-8", "replace")) is not None
-        if self.verb in ("==", "in"):
-            return any(one.equals(value) for one in self.wanted)
-        if self.verb == "contains":
-            return any(_contains(value, one) for one in self.wanted)
-        return _is_number(value) and _COMPARE[self.verb](value, self.limit)  # type: ignore[arg-type]
-
-    @property
-    def _expected(self) -> str:
-        but = "anything but " if self.is_not else ""
-        if self.verb == "exists":
-            return "nothing there"
-        if self.pattern:
-            return f"{but}a match of {self.pattern}"
-        if self.verb == "contains":
-            return f"{'something without ' if self.is_not else 'something with '}{self._wanted}"
-        return f"{but}{self._wanted}" if self.wanted else f"{BOUNDS[self.verb]}{number(self.limit)}"
-
-
-def _contains(value: object, wanted: Literal) -> bool:
-    if isinstance(value, str):
-        return (wanted.value if isinstance(wanted.value, str) else wanted.written) in value
-    return isinstance(value, list) and any(wanted.equals(item) for item in value)
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 @dataclass(frozen=True, slots=True)
@@ -398,34 +281,6 @@ class Answers:
 def normal_record(record: str) -> str:
     """A DNS record as it is compared: without quotes, final dot and capitals, addresses and numbers as they are."""
     return " ".join(record.replace('"', "").casefold().split()).removesuffix(".")
-
-
-def either(parts: list[str]) -> str:
-    """``a, b or c``."""
-    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} or {parts[-1]}"
-
-
-def shown(value: object) -> str:
-    """A JSON value, cut to what a sentence can hold."""
-    return json.dumps(value, ensure_ascii=False)[:80]
-
-
-def number(value: float) -> str:
-    """A number as it is read: ``1,200``, ``0.25``, with a true minus sign."""
-    text = f"{value:,.0f}" if float(value).is_integer() and abs(value) < 1e15 else f"{value:,.6g}"
-    return text.replace("-", "−")
-
-
-def plural(unit: str, value: float) -> str:
-    """``day`` or ``days``; a unit that is not a word stays."""
-    return unit.removesuffix("s") if value == 1 and unit in ("days", "bytes") else unit
-
-
-def milliseconds(value: float) -> str:
-    """A time as it is read: milliseconds, and seconds from ten on."""
-    if value >= 10_000:
-        return f"{number(round(value / 1000, 1))}{NBSP}s"
-    return f"{number(round(value))}{NBSP}ms" if value >= 1 or not value else f"under 1{NBSP}ms"
 
 
 def _clip(value: bytes) -> str:

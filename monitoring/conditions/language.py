@@ -7,11 +7,12 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
-from monitoring.conditions.kinds import Answers, Condition, Difference, Json, Literal, Number, Status, Text, Time
+from monitoring.conditions.kinds import Answers, Condition, Difference, Number, Status, Text, Time
 from monitoring.conditions.paths import MISSING, Steps, parse_json_path
 from monitoring.conditions.patterns import Pattern
 from monitoring.conditions.problems import ConditionRefused, ConditionsRefused, Problem
 from monitoring.conditions.scanner import Scanner, listed
+from monitoring.conditions.values import Json, Literal
 
 MAX_CONDITIONS = 40
 MAX_LINE = 1000

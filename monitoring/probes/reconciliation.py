@@ -7,9 +7,10 @@ from typing import Any
 
 from monitoring.conditions import Answer, Condition, find, parse_json_path
 from monitoring.conditions.answers import NotJson
-from monitoring.conditions.kinds import Difference, number, shown
+from monitoring.conditions.kinds import Difference
 from monitoring.conditions.paths import Steps
 from monitoring.conditions.problems import ConditionRefused
+from monitoring.conditions.words import number, shown
 from monitoring.probes.definitions import Definition
 from monitoring.probes.facts import Facts
 from monitoring.probes.faults import Faults
