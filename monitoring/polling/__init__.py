@@ -16,8 +16,9 @@ from monitoring.polling.engine import Engine
 
 __all__ = ["Engine", "hand_over", "poll_due", "stop"]
 
-#: A run gives way to a task that waits for it after this long, and ends without one a little later.
-RUN_SECONDS, LONGEST_RUN_SECONDS = 30.0, 45.0
+#: A run gives way to a task that waits for it after this long. Without one, as when beat or the broker is away, it goes
+#: on for as long as the time limit of tasks lets it.
+RUN_SECONDS, LONGEST_RUN_SECONDS = 30.0, 110.0
 #: A task that comes so near to the end of a run waits for it; any other has nothing to do.
 WAIT_SECONDS = 3.0
 

@@ -146,6 +146,10 @@ class Plan:
         if planned.schedule(after_us) != NEVER:
             heapq.heappush(self._heap, (planned.due_us, planned.pk))
 
+    def _put_again(self, planned: Planned, now_us: int) -> None:
+        """Plan a check anew; a slot that has come and was not taken yet stays due."""
+        self.put(planned, now_us if planned.due_us > now_us else planned.due_us - 1)
+
     # --- what ---
 
     def load(self, shards: Collection[int], since_us: Mapping[int, int]) -> list[Planned]:
@@ -200,7 +204,7 @@ class Plan:
                 planned.define(check)
             self._set_pace(planned)
             self._set_rest(planned)
-            self.put(planned, max(now_us, planned.running_us or 0))
+            self._put_again(planned, now_us)
         _load_series(added)
 
     def _refresh_paces(self, now: datetime, now_us: int) -> None:
@@ -213,7 +217,7 @@ class Plan:
             before = planned.interval_us
             self._set_pace(planned)
             if planned.interval_us != before:
-                self.put(planned, now_us)
+                self._put_again(planned, now_us)
 
     def _set_pace(self, planned: Planned) -> None:
         asked = self._paces.get(planned.environment_id)
@@ -228,7 +232,7 @@ class Plan:
             before = planned.is_resting
             self._set_rest(planned)
             if planned.is_resting != before:
-                self.put(planned, now_us)
+                self._put_again(planned, now_us)
 
     def _set_rest(self, planned: Planned) -> None:
         planned.is_resting = any(

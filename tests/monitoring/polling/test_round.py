@@ -350,3 +350,15 @@ def test_readings_that_cannot_be_kept_stop_no_others(up, monkeypatch):
     assert states == {check.pk: "UNKNOWN" if check == bad else "UP" for check in checks}
     assert again(bad).parked_until == NOW + plan.PARKED
     assert "could not be kept" in again(bad).latest_detail
+
+
+def test_a_slot_that_has_come_is_not_lost_to_an_edit(up):
+    check = check_of(up)
+    poller = Poller()
+    poller.round(NOW)
+    slot = slot_of(check, NOW)
+    HealthCheck.objects.update(name="Renamed")
+    poller.clock.now = at(slot + 0.3)
+    poller.refresh()
+    assert poller.round(at(slot + 0.4)) == 1
+    assert list(readings(check)) == pytest.approx([NOW.timestamp(), at(slot).timestamp()])
