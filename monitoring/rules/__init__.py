@@ -18,7 +18,7 @@ from monitoring.rules.budget import (
 )
 from monitoring.rules.conditions import Condition, step_of
 from monitoring.rules.machine import FIRING, PENDING, QUIET, RESOLVED, Standing, Stretch, Transition, stretches, walk
-from monitoring.rules.values import NOTHING, Line, look_back, moments_between, quiet_at, values_at, without
+from monitoring.rules.values import NOTHING, Line, look_back, moments_between, needed, quiet_at, values_at, without
 
 __all__ = [
     "FAST",
@@ -44,6 +44,7 @@ __all__ = [
     "increments",
     "look_back",
     "moments_between",
+    "needed",
     "quiet_at",
     "step_of",
     "stretches",

@@ -42,6 +42,18 @@ def look_back(condition: c.Condition) -> float:
     return condition.window
 
 
+def needed(condition: c.Condition, first: float, last: float) -> list[tuple[float, float]]:
+    """Return the stretches of history that the values from moment `first` to `last` need, in the order of time.
+
+    A comparison with last week needs two short ones, not the week between them.
+    """
+    now = (first - look_back(condition), last)
+    if condition.kind != c.RATE_OF_CHANGE:
+        return [now]
+    then, now = (now[0], last - condition.shift), (first - condition.window, last)
+    return [then, now] if then[1] < now[0] else [(then[0], last)]
+
+
 def without(line: Line, spans: Spans) -> Line:
     """Return `line` without the samples that lie in `spans` (maintenance: they say nothing of the rule)."""
     if not spans or not len(line.times):

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
@@ -138,16 +138,23 @@ def _of_series(
     rule: AlertRule, watched: Sequence[Watched], moments: Floats, spans: Mapping[str, Spans]
 ) -> list[Reading]:
     condition = condition_of(rule)
-    start = float(moments[0]) - look_back_of(rule)
-    lines = read_lines([one.series for one in watched if one.series], at(start), at(float(moments[-1]) + 1))
+    needed = rules.needed(condition, float(moments[0]) - step_of(rule), float(moments[-1]))
+    lines = _read([one.series for one in watched if one.series], needed)
     found = []
     for one in watched:
-        line = Line(*lines[one.series.pk]) if one.series else rules.NOTHING
-        since = max(start, min(one.since.timestamp(), _first(line)))
-        found.append(
-            Reading(one, moments, rules.values_at(condition, line, moments, since=since, spans=spans[one.key]))
-        )
+        line = lines[one.series.pk] if one.series else rules.NOTHING
+        since = max(needed[0][0], min(one.since.timestamp(), _first(line)))
+        values = rules.values_at(condition, line, moments, since=since, spans=spans[one.key])
+        found.append(Reading(one, moments, values))
     return found
+
+
+def _read(series: Sequence[Series], stretches: Sequence[tuple[float, float]]) -> dict[int, Line]:
+    parts = [read_lines(series, at(start), at(end) + timedelta(microseconds=1)) for start, end in stretches]
+    return {
+        row.pk: Line(*(np.concatenate(columns) for columns in zip(*(part[row.pk] for part in parts), strict=True)))
+        for row in series
+    }
 
 
 def _first(line: Line) -> float:

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from monitoring.rules import NOTHING, Condition, Line, moments_between, step_of, values_at
+from monitoring.rules import NOTHING, Condition, Line, moments_between, needed, step_of, values_at
 
 unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 PLAIN = {
@@ -92,6 +92,26 @@ def test_a_change_is_told_against_the_window_before_yesterday_or_last_week():
     assert change("DAY") == 150
     assert change("WEEK") == 400
     assert change("DAY", is_relative=False) == 30
+
+
+def test_a_comparison_with_last_week_needs_no_more_than_its_two_ends():
+    condition = Condition(kind="RATE_OF_CHANGE", threshold=0, versus="WEEK", window=300)
+    week = 7 * 86_400.0
+    assert needed(condition, week, week + 60) == [(-300, 60), (week - 300, week + 60)]
+    assert needed(Condition(kind="RATE_OF_CHANGE", threshold=0, window=300), 1000, 1060) == [(400, 1060)]
+    assert needed(Condition(kind="THRESHOLD", threshold=0, window=300), 1000, 1060) == [(700, 1060)]
+
+
+@unhurried
+@given(lines(), st.sampled_from(["THRESHOLD", "RATE_OF_CHANGE"]), st.floats(500, 2000))
+def test_what_is_needed_is_enough(line, kind, moment):
+    condition = Condition(kind=kind, threshold=0, versus="BEFORE", window=120, is_relative=False)
+    kept = np.zeros(len(line.times), dtype=bool)
+    for start, end in needed(condition, moment, moment):
+        kept |= (line.times >= start) & (line.times <= end)
+    few = Line(line.times[kept], line.values[kept])
+    whole, part = (values_at(condition, some, np.array([moment])) for some in (line, few))
+    assert part == pytest.approx(whole, nan_ok=True)
 
 
 def test_a_change_from_nought_cannot_be_told_in_per_cent():
