@@ -10,6 +10,7 @@ Floats = npt.NDArray[np.float64]
 Line = tuple[Floats, Floats]
 #: From and to, in seconds since 1970.
 Span = tuple[float, float]
+_GREATEST = np.finfo(np.float64).max
 
 
 def increases(values: Floats) -> Floats:
@@ -17,7 +18,8 @@ def increases(values: Floats) -> Floats:
 
     A counter that falls was set back to nought in between and has grown since to what it shows, as Prometheus counts.
     """
-    grown = np.diff(values)
+    with np.errstate(over="ignore"):
+        grown = np.clip(np.diff(values), -_GREATEST, _GREATEST)
     return np.where(grown < 0, values[1:], grown)
 
 
@@ -25,7 +27,8 @@ def rate(times: Floats, values: Floats) -> Line:
     """Return a counter's growth per second, at the later of each two samples; nothing of fewer than two."""
     if len(times) < 2:
         return np.empty(0), np.empty(0)
-    return times[1:], increases(values) / np.diff(times)
+    with np.errstate(over="ignore"):
+        return times[1:], np.clip(increases(values) / np.diff(times), -_GREATEST, _GREATEST)
 
 
 def ratio(part: Line, whole: Line, step: float) -> Line:
@@ -59,4 +62,5 @@ def _growth(times: Floats, values: Floats, step: float) -> Line:
         return np.empty(0), np.empty(0)
     buckets = np.floor(times[1:] / step)
     begins = np.flatnonzero(np.diff(buckets, prepend=buckets[0] - 1))
-    return buckets[begins] * step, np.add.reduceat(increases(values), begins)
+    with np.errstate(over="ignore"):
+        return buckets[begins] * step, np.clip(np.add.reduceat(increases(values), begins), -_GREATEST, _GREATEST)

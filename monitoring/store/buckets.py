@@ -7,6 +7,9 @@ import numpy as np
 from monitoring.store.shapes import Floats, Ints, Rollups
 
 #: Nothing in any bucket.
+_GREATEST = np.finfo(np.float64).max
+#: Scales without rounding, so that no sum on the way overflows.
+_DOWN = 2.0**-64
 EMPTY = Rollups(np.empty(0), np.empty(0, np.int64), *(np.empty(0) for _ in range(5)))
 
 
@@ -20,12 +23,21 @@ def roll_up(times: Floats, values: Floats, step: float) -> Rollups:
     return Rollups(
         starts=(numbers[begins] * step).astype(np.float64),
         count=_counts(begins, ends),
-        total=np.add.reduceat(values, begins),
+        total=_sums(values, begins),
         least=np.minimum.reduceat(values, begins),
         greatest=np.maximum.reduceat(values, begins),
         first=values[begins],
         last=values[ends - 1],
     )
+
+
+def _sums(values: Floats, begins: Ints) -> Floats:
+    """Sums from each of `begins` to the next; one that no float can hold is the greatest there is."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        sums = np.add.reduceat(values, begins)
+        if not np.isfinite(sums).all():
+            sums = np.clip(np.add.reduceat(values * _DOWN, begins) / _DOWN, -_GREATEST, _GREATEST)
+    return sums
 
 
 def _counts(begins: Ints, ends: Ints) -> Ints:
@@ -49,7 +61,7 @@ def regrouped(of: Rollups, step: float) -> Rollups:
     return Rollups(
         starts=(numbers[begins] * step).astype(np.float64),
         count=np.add.reduceat(of.count, begins),
-        total=np.add.reduceat(of.total, begins),
+        total=_sums(of.total, begins),
         least=np.minimum.reduceat(of.least, begins),
         greatest=np.maximum.reduceat(of.greatest, begins),
         first=of.first[begins],

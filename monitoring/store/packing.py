@@ -36,8 +36,6 @@ _DIRECT, _DELTA = 0, 1
 _FLOATS: Final = struct.Struct("<B")
 _BITS = 255
 _POWERS: Final = 10.0 ** np.arange(10)
-#: Whole numbers up to here are exact floats.
-_EXACT = 2.0**53
 _USUAL = 3
 #: Values by which a power of ten is guessed.
 _GUESSED_BY = 16
@@ -94,12 +92,16 @@ def pack_ints(column: Ints, *, is_time: bool = False, quickly: bool = False) -> 
     words = column.view(np.uint64)
     if not len(words):
         return [_INTS.pack(_DIRECT, 0, 0, 1, 0, 0, 0)]
-    how, rest, least, low = _steps(words) if is_time else _direct(column, words) if quickly else _smaller(column, words)
-    most = int(rest.max()) if len(rest) else 0
-    unit = _unit(rest) if is_time and most else 1
-    if unit > 1:
-        rest, most = rest // np.uint64(unit), most // unit
-    width = (max(most.bit_length() - low, 0) + 7) // 8
+    how, rest, low = _steps(words) if is_time else _direct(words) if quickly else _smaller(column, words)
+    least, most = _bounds(rest)
+    unit, width = 1, 0
+    if most > least:
+        rest = rest - np.uint64(least & _MASK)
+        unit = _unit(rest) if is_time else 1
+        rest = rest // np.uint64(unit) if unit > 1 else rest
+        width = (max(((most - least) // unit).bit_length() - low, 0) + 7) // 8
+    else:
+        low = 0
     head = _INTS.pack(how, low, width, unit, len(column), int(column[0]), least)
     return [head, *_planes(rest, low, width)]
 
@@ -121,27 +123,28 @@ def unpack_ints(content: bytes | memoryview, at: int) -> tuple[Ints, int]:
     return np.cumsum(column, dtype=np.uint64).view(np.int64), end
 
 
-def _steps(words: _Words, spread: float = 0.0) -> tuple[int, _Words, int, int]:
-    """Keep a column by the differences between neighbours: (how, what is left, the least, bits of the lowest plane)."""
-    steps = words[1:] - words[:-1]
-    least = int(steps.view(np.int64).min()) if len(steps) else 0
-    return _DELTA, steps - np.uint64(least & _MASK), least, _low_bits(spread, len(words))
+def _steps(words: _Words, spread: float = 0.0) -> tuple[int, _Words, int]:
+    """Keep a column by what it grows from one to the next: (how, that, bits of the lowest plane)."""
+    return _DELTA, words[1:] - words[:-1], _low_bits(spread, len(words))
 
 
-def _smaller(column: Ints, words: _Words) -> tuple[int, _Words, int, int]:
-    """Keep a column by whichever leaves the smaller numbers, on average."""
+def _direct(words: _Words, spread: float = 0.0) -> tuple[int, _Words, int]:
+    """Keep a column as it is: (how, that, bits of the lowest plane)."""
+    return _DIRECT, words, _low_bits(spread, len(words))
+
+
+def _smaller(column: Ints, words: _Words) -> tuple[int, _Words, int]:
+    """Keep a column by whichever spreads less, on average."""
     floats = column.astype(np.float64)
     moves = np.diff(floats)
     spread, moved = _spread(floats), _spread(moves) if len(moves) else math.inf
-    if moved <= spread:
-        return _steps(words, moved)
-    return _direct(column, words, spread)
+    return _steps(words, moved) if moved <= spread else _direct(words, spread)
 
 
-def _direct(column: Ints, words: _Words, spread: float = 0.0) -> tuple[int, _Words, int, int]:
-    """Keep a column by the differences from the least: (how, what is left, the least, bits of the lowest plane)."""
-    least = int(column.min())
-    return _DIRECT, words - np.uint64(least & _MASK), least, _low_bits(spread, len(words))
+def _bounds(words: _Words) -> tuple[int, int]:
+    """The least and the greatest, as signed numbers."""
+    signed = words.view(np.int64)
+    return (int(signed.min()), int(signed.max())) if len(signed) else (0, 0)
 
 
 def _spread(numbers: Floats) -> float:
@@ -174,11 +177,14 @@ def _planes(words: _Words, low: int, width: int) -> list[bytes]:
 
 def _words(content: bytes | memoryview, at: int, count: int, low: int, width: int) -> tuple[_Words, int]:
     """The words whose planes begin at byte `at`, and where they end."""
-    words = np.zeros(count, np.uint64)
-    for shift in ([0] if low else []) + [low + 8 * place for place in range(width)]:
-        words |= np.frombuffer(content, np.uint8, count, at).astype(np.uint64) << np.uint64(shift)
+    lowest = np.frombuffer(content, np.uint8, count, at) if low else None
+    at += count if low else 0
+    each = np.zeros((count, 8), np.uint8)
+    for place in range(width):
+        each[:, place] = np.frombuffer(content, np.uint8, count, at)
         at += count
-    return words, at
+    words = each.view(np.uint64).ravel()
+    return (words if lowest is None else words << np.uint64(low) | lowest), at
 
 
 # --- floats -----------------------------------------------------------------------------------------------------------
@@ -204,15 +210,14 @@ def _as_whole(column: Floats, quickly: bool) -> tuple[int, Ints | None]:
 
     Quickly, thousandths are tried first: most of what is measured is whole in them.
 
-    The nearest float to a decimal fraction is the quotient of two exact floats, so dividing gives back the same bits.
+    The nearest float to a decimal fraction is the quotient of two exact floats, so dividing gives back the same bits;
+    it is tried, and it is what unpacking does.
     """
     with np.errstate(all="ignore"):
         for power in itertools.chain([_USUAL] if quickly else [], _candidates(column)):
-            scaled = column * _POWERS[power]
-            if np.abs(scaled).max(initial=0.0) < _EXACT:
-                whole = np.rint(scaled).astype(np.int64)
-                if np.array_equal((whole / _POWERS[power]).view(np.int64), column.view(np.int64)):
-                    return power, whole
+            whole = np.rint(column * _POWERS[power]).astype(np.int64)
+            if ((whole / _POWERS[power]).view(np.int64) == column.view(np.int64)).all():
+                return power, whole
     return _BITS, None
 
 

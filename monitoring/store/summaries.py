@@ -107,7 +107,11 @@ def _percentiles(found: _Found, at: Sequence[float]) -> Floats:
         return quantiles(merge([*sketches, sketch(found.line.values)]), at)
     if not len(found.line.values):
         return np.full(len(at), np.nan)
-    return np.asarray(np.quantile(found.line.values, at), np.float64)
+    with np.errstate(over="ignore", invalid="ignore"):
+        between = np.asarray(np.quantile(found.line.values, at), np.float64)
+    if np.isfinite(between).all():
+        return between
+    return np.asarray(np.quantile(found.line.values, at, method="lower"), np.float64)  # too far apart to interpolate
 
 
 # --- finding ----------------------------------------------------------------------------------------------------------

@@ -61,3 +61,9 @@ def test_availability_leaves_maintenance_out():
 def test_nothing_known_is_not_available():
     assert availability(*line()) is None
     assert availability(*line((10, 1)), left_out=[(0, 60)]) is None
+
+
+def test_extremes_have_rates_and_ratios_that_are_numbers():
+    wild = line((0, -1e308), (1e-3, 1e308), (2, -1e308))
+    assert np.isfinite(rate(*wild)[1]).all()
+    assert np.isfinite(ratio(wild, wild, 60)[1]).all()

@@ -109,6 +109,17 @@ def test_where_samples_are_gone_minutes_are_left_and_then_hours(series):
     same(store.rollups([series], *window, step=MINUTE)[series], hours)
 
 
+def test_sums_that_no_float_can_hold_are_the_greatest_and_never_no_number(series):
+    extremes = [1e308, 1e308, -1e308, -1e308, -1e308]
+    put(series, NOW_US + np.arange(5) * SECOND_US, extremes)
+    put(series, NOW_US + np.arange(60, 65) * SECOND_US, [-value for value in extremes])
+    for step in (MINUTE, HOUR):
+        found = store.rollups([series], NOW, NOW + HOUR, step=step)[series]
+        assert np.isfinite(found.total).all()
+    assert np.isfinite(store.percentiles([series], NOW, NOW + HOUR, [0.25, 0.5, 0.75])[series]).all()
+    fold()
+
+
 # --- percentiles ------------------------------------------------------------------------------------------------------
 
 QUANTILES = [0.0, 0.5, 0.95, 0.99, 1.0]
