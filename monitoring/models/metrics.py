@@ -85,6 +85,11 @@ class Metric(models.Model):
         return self.name
 
     @property
+    def line_unit(self) -> str:
+        """The unit of its lines: of a counter per second. One of per cent is busy time, and grows by shares."""
+        return f"{self.unit}/s" if self.is_counter and self.unit != "%" else self.unit
+
+    @property
     def is_ratio(self) -> bool:
         """True when its numbers are computed from two other metrics, series by series with the same labels."""
         return self.numerator_id is not None and self.denominator_id is not None

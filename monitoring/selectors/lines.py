@@ -1,10 +1,11 @@
-"""Samples as people mean them: a counter is read as its rate per second, everything else as it was sent."""
+"""Samples as people mean them: a counter as its rate per second, a ratio divided, everything else as it was sent."""
 
 from collections.abc import Collection, Iterable
 from datetime import datetime
 
 from monitoring import measures, store
 from monitoring.models import Series
+from monitoring.selectors.ratios import ratio_lines
 from monitoring.store import NOTHING, Samples, thin
 
 __all__ = [
@@ -22,11 +23,12 @@ __all__ = [
 
 def read_lines(rows: Collection[Series], start: datetime, end: datetime) -> dict[int, Samples]:
     """Return the samples of each series from `start` to before `end`, by its id; `rows` know their metric."""
+    ratios = [row for row in rows if row.metric is not None and row.metric.is_ratio]
     found = store.read([row.pk for row in rows], start, end)
     for row in rows:
         if is_counter(row):
             found[row.pk] = Samples(*measures.rate(*found[row.pk]))
-    return found
+    return found | ratio_lines(ratios, start, end) if ratios else found
 
 
 def lines_of(series_ids: Collection[int], start: datetime, end: datetime) -> dict[int, Samples]:
@@ -59,4 +61,4 @@ def unit_of(row: Series) -> str:
     """Return the unit of the line: of a counter per second, of a check milliseconds."""
     if row.metric is None:
         return "ms"
-    return f"{row.metric.unit}/s" if is_counter(row) else row.metric.unit
+    return row.metric.line_unit

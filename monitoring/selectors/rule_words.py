@@ -68,8 +68,7 @@ def unit_of_subject(rule: AlertRule) -> str:
     """Return the unit of what a rule looks at; of a counter per second."""
     if rule.metric is None:
         return ASPECTS.get(rule.aspect, ("", ""))[1]
-    is_rate = getattr(rule.metric, "is_counter", False)
-    return f"{rule.metric.unit}/s" if is_rate else rule.metric.unit
+    return rule.metric.line_unit
 
 
 def rule_sentence(rule: AlertRule) -> str:

@@ -82,7 +82,7 @@ def subjects_of(project: Project) -> list[Subject]:
 
 def subject_of(metric: Metric) -> Subject:
     """Return a metric as something that can be drawn; a counter is drawn as its rate."""
-    return Subject(metric.key, metric.name, f"{metric.unit}/s" if metric.is_counter else metric.unit, metric)
+    return Subject(metric.key, metric.name, metric.line_unit, metric)
 
 
 # --- its series -------------------------------------------------------------------------------------------------------
