@@ -6,7 +6,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from monitoring.models import Failure, HealthCheck, MonitoringPeriod, Outage
+from monitoring.models import Failure, HealthCheck, MaintenanceWindow, MonitoringPeriod, Outage
 from monitoring.polling import grid, plan
 from monitoring.probes import Reading
 from monitoring.signals import outage_began, outage_ended
@@ -362,3 +362,38 @@ def test_a_slot_that_has_come_is_not_lost_to_an_edit(up):
     poller.refresh()
     assert poller.round(at(slot + 0.4)) == 1
     assert list(readings(check)) == pytest.approx([NOW.timestamp(), at(slot).timestamp()])
+
+
+# --- maintenance ------------------------------------------------------------------------------------------------------
+
+
+def plan_work(check, start, end, **fields):
+    subject = {"health_check": check} | fields
+    return MaintenanceWindow.objects.create(
+        project=check.environment.project, starts_at=at(start), ends_at=at(end), reason="upgrade", **subject
+    )
+
+
+def test_while_work_is_planned_nothing_is_read_and_nothing_is_said(up):
+    resting, other = check_of(up), check_of(up, url=up.url + "/other")
+    poller = Poller()
+    poller.round(NOW)
+    window = plan_work(resting, 1, 3600)
+    up.set(status=503)
+    poller.round(at(2))
+    for n in range(1, 5):
+        poller.round(at(2 + 60 * n))
+    assert again(other).state == "DOWN"
+    assert (again(resting).state, len(readings(resting))) == ("UP", 1)
+    up.set(status=200)
+    MaintenanceWindow.objects.filter(pk=window.pk).update(ended_at=at(400))
+    poller.round(at(401))
+    assert poller.round(at(401 + 60)) >= 1
+    assert len(readings(resting)) == 2
+
+
+def test_work_in_an_environment_or_project_rests_all_of_its_checks(up):
+    check, elsewhere = check_of(up), check_of(up)
+    plan_work(check, -1, 3600, health_check=None, environment=check.environment)
+    plan_work(elsewhere, -1, 3600, health_check=None)
+    assert Poller().round(NOW) == 0
