@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+import numpy as np
 from django.db.models import Count, Max, Q, QuerySet
 
 from deployments.models import Project
 from monitoring.models import Alert, AlertRule, AlertState, Series, Usefulness
-from monitoring.selectors.lines import read_lines
+from monitoring.selectors.lines import Samples, read_lines
 from monitoring.selectors.previews import Part
 from monitoring.selectors.rule_words import rule_sentence, subject_of_rule, unit_of_subject
-from monitoring.store import thin
 from postdeploy.lib import words
 
 STRIP_OVER = timedelta(days=7)
@@ -222,10 +222,16 @@ def _is_of(rule: AlertRule, series: Series) -> bool:
     return is_aspect and rule.health_check_id in (None, series.health_check_id)
 
 
-def _points(samples: Any, now: datetime) -> list[float | None]:
+def _points(samples: Samples, now: datetime) -> list[float | None]:
+    """The mean of each slot of the spark, None where nothing was measured: a gap is a gap."""
     if not len(samples.times):
         return []
-    return [float(value) for value in thin(samples.times, samples.values, SPARK_POINTS).values]
+    start = (now - SPARK_OVER).timestamp()
+    slots = ((samples.times - start) / SPARK_OVER.total_seconds() * SPARK_POINTS).astype(np.int64)
+    slots = np.clip(slots, 0, SPARK_POINTS - 1)
+    counts = np.bincount(slots, minlength=SPARK_POINTS)
+    totals = np.bincount(slots, weights=samples.values, minlength=SPARK_POINTS)
+    return [float(total / count) if count else None for total, count in zip(totals, counts, strict=True)]
 
 
 # --- alerts -----------------------------------------------------------------------------------------------------------

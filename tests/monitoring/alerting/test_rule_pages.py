@@ -67,6 +67,16 @@ def test_the_list_says_what_fires_and_how_useful_that_was(page, world):
     assert "Mostly noise" not in text
 
 
+def test_a_spark_leaves_gaps_where_nothing_was_measured(world):
+    from monitoring.selectors.alerts import SPARK_POINTS, rule_rows
+
+    lately(world, 50, hours=6)
+    points = rule_rows(AlertRule.objects.all(), now=timezone.now())[0].points
+    assert len(points) == SPARK_POINTS
+    assert points[0] is None
+    assert points[-2] == 50
+
+
 def test_a_rule_that_is_mostly_noise_says_so(page, world):
     for answer in ("NO", "NO", "YES"):
         AlertFactory(
