@@ -88,21 +88,6 @@ def _failed(standing: Standing, at: datetime, threshold: int) -> Transition:
     return Transition(down, outage_begins=True)
 
 
-@dataclass(frozen=True, slots=True)
-class Slot:
-    """One place on a check's schedule grid, and the next one."""
-
-    at: datetime
-    next_at: datetime
-
-
-def slot(due_at: datetime, *, interval: timedelta, now: datetime) -> Slot:
-    """Return the latest grid slot that has come; slots nobody took are skipped, and the grid does not drift."""
-    missed = max((now - due_at) // interval, 0)
-    at = due_at + missed * interval
-    return Slot(at, at + interval)
-
-
 def jitter(key: int | str, within: timedelta) -> timedelta:
     """Return a delay below `within` that is always the same for `key`, so that checks do not all start at once."""
     return within * (zlib.crc32(str(key).encode()) / 2**32)

@@ -296,7 +296,7 @@ def test_the_clock_is_read_at_the_door():
         "services",
         "selectors",
         "store",
-        "poller",
+        "polling",
         "judge",
         "process",
         "routing",

@@ -2,11 +2,10 @@
 
 from datetime import UTC, datetime, timedelta
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitoring.transitions import Standing, jitter, next_state, slot
+from monitoring.transitions import Standing, jitter, next_state
 
 T0 = datetime(2026, 11, 19, 12, 0, tzinfo=UTC)
 
@@ -115,19 +114,6 @@ def test_outages_begin_and_end_in_turn(readings, threshold):
         assert not (step.outage_ends and not is_down)
         is_down = (is_down or step.outage_begins) and not step.outage_ends
         assert is_down == (step.to.state == "DOWN")
-
-
-@pytest.mark.parametrize(
-    ("late_seconds", "at_seconds", "next_seconds"), [(0, 0, 60), (59, 0, 60), (60, 60, 120), (3725, 3720, 3780)]
-)
-def test_the_next_reading_stays_on_the_grid_and_missed_ones_are_skipped(late_seconds, at_seconds, next_seconds):
-    found = slot(T0, interval=timedelta(seconds=60), now=T0 + timedelta(seconds=late_seconds))
-    assert found.at == T0 + timedelta(seconds=at_seconds)
-    assert found.next_at == T0 + timedelta(seconds=next_seconds)
-
-
-def test_a_worker_whose_clock_is_behind_does_not_go_back():
-    assert slot(T0, interval=timedelta(seconds=60), now=T0 - timedelta(seconds=5)).at == T0
 
 
 def test_jitter_is_steady_and_spreads_checks_over_the_interval():
