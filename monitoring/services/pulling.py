@@ -148,7 +148,23 @@ def _fetch(jobs: Sequence[_Job], now: datetime) -> int:
 
 def _read_and_keep(job: _Job, *, now: datetime) -> bool:
     outcomes = [job.outcomes.pop(place) for place in range(len(job.requests))]
-    return _keep(job, pulled=job.read(outcomes), now=now)
+    try:
+        return _keep(job, pulled=job.read(outcomes), now=now)
+    except Exception:
+        _give_up(job, now)
+        raise
+
+
+def _give_up(job: _Job, now: datetime) -> None:
+    """Say that what came could not be stored, and let the source be fetched again at its next time."""
+    source = job.source
+    Source.objects.filter(pk=source.pk, lease_key=source.lease_key).update(
+        lease_until=None,
+        lease_key=None,
+        next_pull_at=job.next_at,
+        failing_since=source.failing_since or now,
+        latest_detail="What came could not be stored. The fault is on our side and in the log.",
+    )
 
 
 def _keep(job: _Job, *, pulled: Pulled, now: datetime) -> bool:

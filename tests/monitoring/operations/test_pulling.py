@@ -398,6 +398,17 @@ def test_a_pause_is_not_made_good(target, now):
     assert target.requests[-1].path == "/api/v1/query"
 
 
+def test_what_cannot_be_stored_is_said_and_fetched_again_at_its_next_time(target, now, monkeypatch):
+    row = source(target, now)
+    with monkeypatch.context() as broken:
+        broken.setattr("monitoring.services.pulling.ingest", lambda **_: 1 / 0)
+        assert pull_sources(now=now) == 0
+    assert fresh(row).latest_detail == "What came could not be stored. The fault is on our side and in the log."
+    assert row.failing_since == now
+    assert pull_sources(now=row.next_pull_at) == 1
+    assert fresh(row).failing_since is None
+
+
 def test_a_log_line_about_a_source_holds_no_secret(target, now, caplog, monkeypatch):
     row = source(target, now, secrets={"token": "s3cret"})
     monkeypatch.setattr("monitoring.services.pulling.ingest", lambda **_: 1 / 0)
