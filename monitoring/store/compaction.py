@@ -108,8 +108,9 @@ def _runs(table: Table, first_open_day: int) -> Iterator[tuple[Any, ...]]:
     """Rows of runs: a shelf and an hour each, or a shelf and a day if that is over."""
     hours = table.times // HOUR_US
     periods = np.where(hours < first_open_day * 24, hours // 24 * 24, hours)
-    for period in np.unique(periods):
-        some = table.pick(periods == period)
+    is_one = len(periods) and periods.min() == periods.max()
+    for period in periods[:1] if is_one else np.unique(periods):
+        some = table if is_one else table.pick(periods == period)
         for run in pieces(some, some.series // SHELF):
             first, last = int(run.times.min()), int(run.times.max())
             yield int(run.series[0]) // SHELF, first // DAY_US, len(run.times), first, last, pack_table(*run)
