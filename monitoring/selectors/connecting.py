@@ -111,7 +111,7 @@ def _client(site: str, environment: str) -> str:
         "from prometheus_client import CollectorRegistry, Gauge, push_to_gateway\n"
         "from prometheus_client.exposition import basic_auth_handler\n\n"
         "def sign_in(url, method, timeout, headers, data):\n"
-        '    token = os.environ["POSTDEPLOY_TOKEN"]\n'
+        f'    token = os.environ["{TOKEN[1:]}"]\n'
         '    return basic_auth_handler(url, method, timeout, headers, data, "token", token)\n\n'
         "registry = CollectorRegistry()\n"
         'Gauge("rows_imported", "Rows of the nightly import", registry=registry).set(1234)\n'
