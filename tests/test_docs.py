@@ -10,6 +10,7 @@ from threading import Thread
 
 import pytest
 
+from monitoring.catalogue import BY_KEY
 from tests.test_house_rules import APPS, PYPROJECT, ROOT, python_files, tracked_files
 
 DOCUMENTS = [path for path in tracked_files() if path.suffix == ".md" and "vendor" not in path.parts]
@@ -104,6 +105,15 @@ def section(text, app):
     match = re.search(rf"^### `{app}`.*?(?=^##)", text, re.MULTILINE | re.DOTALL)
     assert match, f"docs/architecture.md has no section ### `{app}`"
     return match[0]
+
+
+def test_the_process_names_metrics_of_the_catalogue():
+    """What stands in the column of metrics, and every metric of the catalogue stands there."""
+    rows = re.findall(
+        r"^\|(?:[^|]*\|){3}([^|]*)\|[^|]*\|[^|]*\|$", (ROOT / "docs/process.md").read_text(), re.MULTILINE
+    )
+    named = {key for cell in rows for key in re.findall(r"`([a-z_]+)`", cell)}
+    assert named == BY_KEY.keys()
 
 
 def test_the_readme_keeps_its_order():
