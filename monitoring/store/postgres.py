@@ -66,3 +66,8 @@ def change(query: str, parameters: Sequence[Any] = ()) -> int:
 def has_lock(number: int) -> bool:
     """Try to take a lock for the rest of this transaction; False when somebody else has it."""
     return bool(run("SELECT pg_try_advisory_xact_lock(%s)", [number])[0][0])
+
+
+def wait_for_lock(number: int) -> None:
+    """Take the same lock, when whoever has it is done. Raises OperationalError after the session's `lock_timeout`."""
+    run("SELECT pg_advisory_xact_lock(%s)", [number])

@@ -25,8 +25,8 @@ logger = logging.getLogger(__name__)
 
 DAYS = "monitoring_daychunk"
 _HELD = [("series_id", "int8"), ("day", "int4")]
-#: Series whose day is rolled up in one transaction.
-BATCH = 100
+#: Series whose day is rolled up in one transaction, and such transactions of one run; the next run goes on.
+BATCH, BATCHES = 100, 50
 #: Readers wait behind whoever waits to drop a table: no longer than this.
 LONGEST_WAIT_MS = 200
 #: Partitions are made so many days before they are needed.
@@ -67,8 +67,8 @@ def drop_expired(*, now: datetime) -> int:
 
 @transaction.atomic
 def _make(day: int) -> None:
-    if postgres.has_lock(LOCK):
-        partitions.ensure(day)
+    postgres.wait_for_lock(LOCK)
+    partitions.ensure(day)
 
 
 def _expired(table: str, before: int) -> list[Partition]:
@@ -95,9 +95,11 @@ def _kept() -> tuple[Kept, dict[int, Kept]]:
 
 def _drop_days(partition: Partition) -> int:
     """Roll up what is in a partition of samples, and drop it when that is done."""
-    while _roll_some(f"SELECT series_id, day FROM {partition.name} WHERE true", []):  # noqa: S608
-        pass
-    return _drop(partition, unless=_waiting(f"SELECT series_id, day FROM {partition.name} WHERE true"))  # noqa: S608
+    old = f"SELECT series_id, day FROM {partition.name} WHERE true"  # noqa: S608
+    for _ in range(BATCHES):
+        if not _roll_some(old, []):
+            break
+    return _drop(partition, unless=_waiting(old))
 
 
 def _drop(partition: Partition, unless: str = "") -> int:
@@ -105,7 +107,8 @@ def _drop(partition: Partition, unless: str = "") -> int:
     try:
         with transaction.atomic():
             postgres.run(f"SET LOCAL lock_timeout = {LONGEST_WAIT_MS}")
-            if not postgres.has_lock(LOCK) or (unless and postgres.run(f"{unless} LIMIT 1")):
+            postgres.wait_for_lock(LOCK)
+            if unless and postgres.run(f"{unless} LIMIT 1"):
                 return 0
             postgres.run(f"DROP TABLE {partition.name}")
     except OperationalError as error:
@@ -122,7 +125,9 @@ def _forget_early(project: int, kept: Kept, longest: Kept, today: int) -> int:
     gone = 0
     if kept.raw < longest.raw:
         old = f"SELECT series_id, day FROM {DAYS} WHERE day < %s AND {_OF_PROJECT}"  # noqa: S608
-        while forgotten := _forget_some(old, [today - kept.raw, project]):
+        for _ in range(BATCHES):
+            if not (forgotten := _forget_some(old, [today - kept.raw, project])):
+                break
             gone += forgotten
     for table, days, most in (
         (tiers.MINUTES, kept.minutes, longest.minutes),
@@ -143,8 +148,7 @@ _OF_PROJECT = (
 @transaction.atomic
 def _forget_some(old: str, parameters: Sequence[int]) -> int:
     """Roll up and delete some rows of samples; return how many."""
-    if not postgres.has_lock(LOCK):
-        return 0
+    postgres.wait_for_lock(LOCK)
     rows = postgres.run(f"{old} GROUP BY series_id, day LIMIT {BATCH}", parameters)
     _roll_up(rows)
     return postgres.change(
@@ -157,8 +161,7 @@ def _forget_some(old: str, parameters: Sequence[int]) -> int:
 @transaction.atomic
 def _roll_some(old: str, parameters: Sequence[int]) -> bool:
     """Roll up some days of samples that have no roll-ups by the minute yet; False when there were none."""
-    if not postgres.has_lock(LOCK):
-        return False
+    postgres.wait_for_lock(LOCK)
     rows = postgres.run(f"{_waiting(old)} GROUP BY series_id, day LIMIT {BATCH}", parameters)
     _roll_up(rows)
     return bool(rows)
