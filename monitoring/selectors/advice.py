@@ -7,7 +7,7 @@ from monitoring.selectors.folding import FOLD_LATE_SECONDS
 from monitoring.selectors.operations import Operations
 from monitoring.selectors.readiness import POLL_LATE_SECONDS
 from postdeploy.health import TICK_LATE_SECONDS
-from postdeploy.lib.words import duration, plural, quantity
+from postdeploy.lib.words import duration, plural
 
 #: Probes this late are not where they say they are on the time axis.
 LATENESS_MS = 1000.0
@@ -95,7 +95,7 @@ def _polls(figures: Operations) -> Advice:
         return Advice("polls", BAD, "Behind", sentence, "Start another worker of the queue polls.")
     late = polling.lateness_p99_ms
     if late is not None and late > LATENESS_MS:
-        sentence = f"1 probe in 100 starts {quantity(late, 'ms')} after its time or later."
+        sentence = f"1 probe in 100 starts {duration(late / 1000)} after its time or later."
         todo = "Start another worker of the queue polls, or give this one more processor."
         return Advice("polls", WARN, "Late", sentence, todo)
     if not polling.checks:

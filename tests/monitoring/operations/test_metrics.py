@@ -91,6 +91,11 @@ def test_a_proxy_on_this_machine_does_not_open_it_to_the_world(header):
     assert get(headers={header: "203.0.113.7"}).status_code == 404
 
 
+def test_a_scraper_on_this_machine_is_not_sent_to_https(settings):
+    settings.SECURE_SSL_REDIRECT = True
+    assert get().status_code == 200
+
+
 def test_with_a_token_whoever_has_it_reads_it_and_this_machine_needs_it_too(settings):
     settings.METRICS_TOKEN = "s3cret-ö"
     refused = get()

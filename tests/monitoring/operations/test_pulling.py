@@ -121,6 +121,17 @@ def test_it_signs_in_and_says_who_it_is(target, now):
     assert all("version=0.0.4" in request.headers["accept"] for request in target.requests)
 
 
+def test_where_a_target_redirects_to_another_host_no_secret_goes(target, now):
+    with Target() as other:
+        other.set("/metrics", body="elsewhere 1\n")
+        target.set("/metrics", status=302, redirect=f"{other.url.rstrip('/')}/metrics")
+        row = source(target, now, secrets={"token": "s3cret"})
+        assert pull_sources(now=now) == 1, fresh(row).latest_detail
+        (request,) = other.requests
+    assert "authorization" not in request.headers
+    assert stored(row) == {("elsewhere",): [1.0]}
+
+
 def test_secrets_are_sealed(target, now):
     row = fresh(source(target, now, secrets={"token": "s3cret"}))
     assert "s3cret" not in row.sealed
