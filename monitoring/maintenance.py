@@ -29,7 +29,7 @@ def spans(window: Window, start: datetime, end: datetime) -> Iterator[tuple[date
     if window.every_week and start > window.ends_at:
         begins += (start - window.ends_at) // WEEK * WEEK
     while begins < limit:
-        if begins + length > start:
+        if min(begins + length, limit) > start:
             yield max(begins, start), min(begins + length, limit)
         if not window.every_week:
             return
