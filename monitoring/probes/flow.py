@@ -11,9 +11,10 @@ from monitoring.conditions.answers import NotJson
 from monitoring.conditions.kinds import Status
 from monitoring.conditions.language import Source
 from monitoring.conditions.paths import MISSING
+from monitoring.probes.certificates import client_certificate
 from monitoring.probes.definitions import Definition
 from monitoring.probes.faults import Faults
-from monitoring.probes.http import WELL, client_certificate, request_headers, seen_of
+from monitoring.probes.http import WELL, request_headers, seen_of
 from monitoring.probes.readings import FailureKind, Seen, StepSeen, clause, judged, milliseconds, without
 from monitoring.probes.steps import Step, fill, fill_url, read_steps, secrets_used
 from postdeploy.lib.addresses import Network

@@ -6,6 +6,7 @@ from typing import Any
 
 from monitoring.conditions import Answer, Condition
 from monitoring.conditions.kinds import Number, Status, Text
+from monitoring.probes.certificates import client_certificate
 from monitoring.probes.definitions import Definition
 from monitoring.probes.faults import Faults
 from monitoring.probes.readings import FailureKind, Reading, Seen, clause, days_left, excerpt, judged, milliseconds
@@ -51,8 +52,8 @@ def request_of(check: HttpCheck, *, fresh: bool = False) -> Request:
     return check.fresh_request if fresh else check.request
 
 
-def reading_of(check: HttpCheck, outcome: Outcome) -> Reading:
-    """What an outcome means for a check."""
+def reading_of(check: HttpCheck, outcome: Outcome, *, with_words: bool = True) -> Reading:
+    """What an outcome means for a check; a good reading can go without words, see `words_of`."""
     response = outcome.response
     if response is None or outcome.failure is not None:
         return judged(seen_of(outcome), check.conditions, check.hidden)
@@ -67,10 +68,17 @@ def reading_of(check: HttpCheck, outcome: Outcome) -> Reading:
                 False, kind, detail, response.status, timings.total_ms, timings, shown, days, outcome.is_reused,
                 outcome.address,
             )  # fmt: skip
-    detail = f"HTTP {response.status} in {milliseconds(timings.total_ms)}"
-    return Reading(
-        True, None, detail, response.status, timings.total_ms, timings, "", days, outcome.is_reused, outcome.address
+    reading = Reading(
+        True, None, "", response.status, timings.total_ms, timings, "", days, outcome.is_reused, outcome.address
     )
+    if with_words:
+        reading.detail = words_of(reading)
+    return reading
+
+
+def words_of(reading: Reading) -> str:
+    """How a good reading went."""
+    return f"HTTP {reading.status_code} in {milliseconds(reading.total_ms)}"
 
 
 def seen_of(outcome: Outcome) -> Seen:
@@ -167,17 +175,6 @@ def request_headers(secrets: Secrets, faults: Faults) -> Mapping[str, str]:
         if why := header_refusal(name, value):
             faults.note("headers", why)
     return headers
-
-
-def client_certificate(secrets: Secrets, faults: Faults) -> tuple[bytes, bytes] | None:
-    """The certificate and key in PEM; a half of a pair is noted."""
-    if bool(secrets.certificate) != bool(secrets.key):
-        faults.note("certificate", "A client certificate needs both the certificate and its key, in PEM.")
-    if secrets.certificate and "-----BEGIN CERTIFICATE-----" not in secrets.certificate:
-        faults.note("certificate", "The client certificate is not in PEM: it begins with -----BEGIN CERTIFICATE-----.")
-    if secrets.key and "PRIVATE KEY-----" not in secrets.key:
-        faults.note("key", "The key is not in PEM: it begins with -----BEGIN PRIVATE KEY-----.")
-    return (secrets.certificate.encode(), secrets.key.encode()) if secrets.certificate else None
 
 
 def _method(options: Mapping[str, Any], conditions: Sequence[Condition], faults: Faults) -> str:

@@ -11,10 +11,11 @@ from monitoring.conditions.kinds import Difference
 from monitoring.conditions.paths import Steps
 from monitoring.conditions.problems import ConditionRefused
 from monitoring.conditions.words import number, shown
+from monitoring.probes.certificates import client_certificate
 from monitoring.probes.definitions import Definition
 from monitoring.probes.facts import Facts
 from monitoring.probes.faults import Faults
-from monitoring.probes.http import WELL, client_certificate, request_headers, seen_of
+from monitoring.probes.http import WELL, request_headers, seen_of
 from monitoring.probes.readings import FailureKind, Seen, StepSeen
 from monitoring.probes.secrets import Secrets
 from postdeploy.lib.addresses import Network

@@ -123,7 +123,7 @@ def test_the_kind_of_a_check_stays(person, environment):
         ("FLOW", {"steps": STEPS}, "Give the secret key a value"),
         ("RECONCILIATION", {**SIDES, "left_path": "a..b"}, "The path cannot be read"),
         ("RECONCILIATION", {**SIDES, "right_url": "https://bank.example/"}, "not both"),
-        ("HTTP", {"target": "https://a.example/", "method": "GET", "certificate": "x"}, "both the certificate and its key"),
+        ("HTTP", {"target": "https://a.example/", "method": "GET", "certificate": "x"}, "both the certificate and its"),
     ],
 )  # fmt: skip
 def test_a_fault_of_a_kind_is_told_beside_its_field(person, environment, kind, typed, sentence):
