@@ -31,6 +31,10 @@ LAG = timedelta(minutes=1)
 PARKED = timedelta(minutes=1)
 #: Rules that one sweep judges; the next sweep goes on.
 BATCH = 500
+#: What the sweep writes of an alert.
+MEASURED = (
+    "state", "began_at", "fired_at", "resolved_at", "seen_at", "value", "worst", "latest", "detail", "ended_by",
+)  # fmt: skip
 RULE_PARTS = ("project", "environment", "metric", "health_check", "objective__environment", "objective__health_check")
 
 
@@ -123,7 +127,7 @@ def _apply(rule: AlertRule, reading: Reading, alert: Alert | None) -> bool:
         _ACTS[change.to](case, change)
     if case.alert is not None:
         _see(case, walked.standing, condition.direction)
-        case.alert.save()
+        _write(case.alert)
     return case.is_changed
 
 
@@ -165,7 +169,7 @@ def _fired(case: _Case, change: Transition) -> None:
     alert.state, alert.fired_at, alert.began_at = AlertState.FIRING, at(change.at), at(change.since)
     alert.value, alert.severity, alert.is_muted = change.value, rule.severity, rule.muted_at is not None
     alert.detail = alert_sentence(rule, alert.subject, alert.environment.name, change.value)[:500]
-    alert.save()
+    _write(alert, "is_muted", "severity")
     ring(alert_fired, alert_id=alert.pk)
     case.is_changed = True
 
@@ -176,9 +180,14 @@ def _resolved(case: _Case, change: Transition) -> None:
         raise ValueError("nothing was firing")
     alert.state, alert.resolved_at, alert.ended_by = AlertState.RESOLVED, at(change.at), AlertEnd.MEASURED
     alert.seen_at, alert.latest = at(change.at), change.value
-    alert.save()
+    _write(alert)
     ring(alert_resolved, alert_id=alert.pk)
     case.alert, case.is_changed = None, True
+
+
+def _write(alert: Alert, *more: str) -> None:
+    """Keep what was measured; what people say of an alert is not ours: it may have changed since."""
+    alert.save(update_fields=None if alert._state.adding else [*MEASURED, *more])
 
 
 _ACTS = {rules.PENDING: _began, rules.QUIET: _passed, rules.FIRING: _fired, rules.RESOLVED: _resolved}

@@ -41,15 +41,25 @@ def save_rule(*, project: Project, now: datetime, rule: AlertRule | None = None,
         setattr(row, name, value)
     complete_rule(row)
     validate_rule(row)
-    with transaction.atomic():
-        row.changed_at, row.next_judge_at, row.error = now, now, ""
-        if row.pk and _asked(row) != before:
-            AlertRule.objects.select_for_update(no_key=True).get(pk=row.pk)
-            end_alerts([row], AlertEnd.CHANGED, now)
-            row.judged_until = None
-            row.series_count = row.silent_count = 0
+    row.changed_at, row.next_judge_at, row.error = now, now, ""
+    if row._state.adding:
         row.save()
+    else:
+        _change(row, now, is_anew=_asked(row) != before)
     return row
+
+
+def _change(row: AlertRule, now: datetime, *, is_anew: bool) -> None:
+    """Write what people set. What the sweep and the switches write is not ours: it may have changed since."""
+    written = [*(name.removesuffix("_id") for name in DEFINITION), "name", "severity"]
+    written += ["changed_at", "next_judge_at", "error"]
+    with transaction.atomic():
+        AlertRule.objects.select_for_update(no_key=True).get(pk=row.pk)
+        if is_anew:
+            end_alerts([row], AlertEnd.CHANGED, now)
+            row.judged_until, row.series_count, row.silent_count = None, 0, 0
+            written += ["judged_until", "series_count", "silent_count"]
+        row.save(update_fields=written)
 
 
 def _asked(rule: AlertRule) -> tuple[Any, ...]:
@@ -141,7 +151,7 @@ def pause_rule(*, rule: AlertRule, now: datetime) -> bool:
 
 
 def resume_rule(*, rule: AlertRule, now: datetime) -> bool:
-    """Judge `rule` again, from now on. False when it was not paused."""
+    """Judge `rule` again, at once. False when it was not paused."""
     paused = AlertRule.objects.filter(pk=rule.pk, paused_at__isnull=False)
     return move(paused, paused_at=None, judged_until=None, next_judge_at=now)
 

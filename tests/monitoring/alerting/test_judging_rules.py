@@ -7,7 +7,7 @@ from django.db import transaction
 
 from monitoring.models import Alert, AlertRule, MaintenanceWindow, Series
 from monitoring.selectors import rules as selected
-from monitoring.services import judge_rules, mute_rule, pause_rule, resume_rule, save_rule, unmute_rule
+from monitoring.services import alerting, judge_rules, mute_rule, pause_rule, resume_rule, save_rule, unmute_rule
 from tests.at_once import at_once
 from tests.factories import AlertRuleFactory, HealthCheckFactory, MetricFactory, ObjectiveFactory, SeriesFactory
 from tests.monitoring.alerting.worlds import World, at
@@ -213,6 +213,34 @@ def test_a_new_name_changes_nothing_of_what_fires():
     world.rule.refresh_from_db()
     save_rule(project=world.rule.project, rule=world.rule, now=at(6), name="Too slow")
     assert world.judge(10) == ["FIRING"]
+
+
+def test_a_change_of_its_name_by_somebody_who_read_it_earlier_takes_nothing_back():
+    world = World(window_seconds=60)
+    world.fill(lambda minute: 150 if minute < 3 or minute > 8 else 50, -10, 30)
+    read_earlier = AlertRule.objects.get(pk=world.rule.pk)
+    world.judge(12)
+    mute_rule(rule=world.rule, now=at(12))
+    save_rule(project=world.rule.project, rule=read_earlier, now=at(12), name="Too slow")
+    world.rule.refresh_from_db()
+    assert (world.rule.name, world.rule.judged_until, world.rule.muted_at) == ("Too slow", at(12), at(12))
+    assert world.judge(13) == ["FIRING"]
+
+
+def test_what_somebody_says_while_the_sweep_runs_is_kept(monkeypatch):
+    world = World(window_seconds=60)
+    world.fill(150, -10, 30)
+    world.judge(5)
+    original = alerting.rules.walk
+
+    def walk(*args):
+        Alert.objects.update(answer="YES")
+        return original(*args)
+
+    monkeypatch.setattr(alerting.rules, "walk", walk)
+    world.judge(10)
+    assert world.alert().answer == "YES"
+    assert world.alert().seen_at == at(10)
 
 
 # --- what goes wrong --------------------------------------------------------------------------------------------------
