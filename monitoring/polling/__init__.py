@@ -5,7 +5,6 @@ tasks nothing waits. What is to be read is in the database, and so is all that w
 a lease behind that runs out, and another goes on.
 """
 
-import gc
 import mmap
 import os
 import threading
@@ -86,9 +85,6 @@ def _wait_for_turn(process: _Process) -> bool:
 def _drive(process: _Process) -> int:
     if process.engine is None:
         process.engine = Engine(is_stopping=_is_stopping)
-        # what there is now stays: the collector need not look at it again for each few hundred readings
-        gc.freeze()
-        gc.set_threshold(20_000, 50, 100)
     began_at = time.monotonic()
     process.ends_at = began_at + RUN_SECONDS
 

@@ -1,5 +1,6 @@
 """The run: slots come due, probes start at their time, what came of them is judged at once and kept twice a second."""
 
+import gc
 import logging
 import resource
 import time
@@ -19,8 +20,8 @@ from monitoring.polling.lookout import Lookout, close_orphans
 from monitoring.polling.plan import PARKED, PATIENCE, Plan, Planned
 from monitoring.polling.pool import Pool
 from monitoring.polling.probing import NOBODY_LOOKED, Compiled, networks
-from monitoring.polling.view import Sight
 from monitoring.probes import FailureKind, Reading
+from monitoring.probes.http import words_of
 from monitoring.transitions import DOWN, UNKNOWN, UP, is_settled, next_state
 from postdeploy.lib.http import Loop, Outcome, Request
 
@@ -66,6 +67,9 @@ class Engine:
         self.is_stopping = is_stopping
         self._pool = Pool()
         allow_many_files()
+        # what there is now stays: the collector need not look at it again for each few hundred readings
+        gc.freeze()
+        gc.set_threshold(20_000, 50, 100)
         self._loop = self._new_loop()
         self._running: dict[int, tuple[Planned, Compiled, int]] = {}
         self._guests: dict[int, Callable[[Outcome], None]] = {}
@@ -203,9 +207,9 @@ class Engine:
         if reading.ok:
             self.batch.add(planned, Series.UP, slot_us, 1.0)
             self._add_times(planned, reading, slot_us)
-            self.lookout.view.note(planned.host, Sight.SEEN, time.monotonic())
+            self.lookout.seen.add(planned.host)
             if not is_settled(planned.standing) or planned.extra_done_us is not None:
-                self._step(planned, True, reading.detail)
+                self._step(planned, True, reading.detail or words_of(reading))
             return
         if why := self.lookout.doubt(planned, reading):
             self._step(planned, None, f"nobody could look: {why}"[:300])
@@ -242,7 +246,8 @@ class Engine:
         if phases.first_byte_ms:
             add(planned, "first_byte", slot_us, phases.first_byte_ms)
         if phases.connect_ms:  # a connection of its own
-            add(planned, "dns", slot_us, phases.dns_ms)
+            if planned.is_named:
+                add(planned, "dns", slot_us, phases.dns_ms)
             add(planned, "connect", slot_us, phases.connect_ms)
             if phases.tls_ms:
                 add(planned, "tls", slot_us, phases.tls_ms)

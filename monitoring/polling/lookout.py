@@ -49,6 +49,7 @@ class Lookout:
     def __init__(self, submit: Submit) -> None:
         self.view = View()
         self.held: list[Held] = []
+        self.seen: set[str] = set()  # hosts that answered, not yet in the view
         self.doubted = 0
         self._submit = submit
         self._peeking = 0
@@ -58,7 +59,7 @@ class Lookout:
 
     def doubt(self, planned: Planned, reading: Reading) -> str:
         """Take in a failed reading; return why it says nothing of its target, or nothing."""
-        now = time.monotonic()
+        now = self._take_in()
         sight = SIGHTS.get(reading.kind, Sight.SEEN) if reading.kind else Sight.SEEN
         self.view.note(planned.host, sight, now)
         why = self.view.why_blind(sight, now)
@@ -66,6 +67,14 @@ class Lookout:
             self._why = why
             self.doubted += 1
         return why
+
+    def _take_in(self) -> float:
+        """Note the hosts that answered, and return the time."""
+        now = time.monotonic()
+        for host in self.seen:
+            self.view.note(host, Sight.SEEN, now)
+        self.seen.clear()
+        return now
 
     def hold(self, planned: Planned, reading: Reading, slot_us: int, others: Iterable[Planned]) -> bool:
         """Whether a reading that would make its check go down has to wait; we look around meanwhile."""
@@ -126,6 +135,7 @@ class Lookout:
 
     def record(self, prober_name: str, now: datetime) -> None:
         """Open or close the row that says that we see nothing."""
+        self._take_in()
         is_blind = self._is_blind()
         every = CANARY_SECONDS if is_blind else CANARY_CALM_SECONDS
         if settings.CANARIES and time.monotonic() - self._canaries_at >= every:

@@ -13,6 +13,7 @@ from monitoring.maintenance import Window, covers
 from monitoring.models import HealthCheck, MaintenanceWindow, MonitoringPeriod, Series
 from monitoring.polling import grid
 from monitoring.polling.probing import Compiled, compiled
+from monitoring.polling.view import is_address
 from monitoring.probes import Kind
 from monitoring.transitions import Standing
 
@@ -39,6 +40,7 @@ class Planned:
         "faults",
         "first_reading_at", "host",
         "interval_us",
+        "is_named",
         "is_resting",
         "own_seconds",
         "parked_until",
@@ -83,6 +85,7 @@ class Planned:
         self.changed_at: datetime = check.changed_at
         self.environment_id: int = check.environment_id
         self.host = host_of(check)
+        self.is_named = not is_address(self.host)
         self.project_id: int = check.project_id  # type: ignore[attr-defined]  # annotated
         self.interval_us = grid.interval_in_force(check.interval_seconds, None)
         self.extra_us = _us(check.extra_at) if check.extra_at else NEVER

@@ -26,9 +26,9 @@ class Compiled:
     fresh_request: Request | None = None
 
     def reading(self, outcome: Outcome) -> Reading:
-        """Return what the outcome of the request means."""
+        """Return what the outcome of the request means; a good one comes without words."""
         assert isinstance(self.check, HttpCheck)
-        return reading_of(self.check, outcome)
+        return reading_of(self.check, outcome, with_words=False)
 
     def run(self, now: datetime) -> Reading:
         """Read the check, within its time limit."""

@@ -40,7 +40,7 @@ def ca_file() -> str | None:
     return next((path for path in candidates if path and os.path.exists(path)), None)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Hop:
     """What is sent next: the request itself, or where a redirect leads."""
 
@@ -77,9 +77,7 @@ class Exchange:
         curl.setopt(pycurl.OPENSOCKETFUNCTION, self._open_socket)
         curl.setopt(pycurl.WRITEFUNCTION, self._write)
         curl.setopt(pycurl.HEADERFUNCTION, self._head.extend)
-        curl.setopt(
-            pycurl.CONNECTTIMEOUT_MS, round(2 * MAX_TIMEOUT_S * 1000)
-        )  # the total is shorter
+        curl.setopt(pycurl.CONNECTTIMEOUT_MS, round(2 * MAX_TIMEOUT_S * 1000))  # the total is shorter
         if path := ca_file():
             curl.setopt(pycurl.CAINFO, path)
 

@@ -22,6 +22,10 @@ _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _OWN_HEADERS = frozenset({"content-length", "transfer-encoding", "connection", "expect", "upgrade", "te", "trailer"})
 
 
+# Nobody changes what was made. But to let Python refuse it (`frozen`) would make it three times as dear, and of some
+# classes here thousands are made each second.
+
+
 class RequestRefused(ValueError):
     """The request is not one that may be sent; the text is a sentence."""
 
@@ -115,7 +119,7 @@ def header_refusal(name: str, value: str) -> str | None:
     return None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen, see above
 class Timings:
     """Where the time went, in milliseconds, all hops together. Zero for a phase that a kept connection spared."""
 
@@ -135,7 +139,7 @@ class Timings:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen, see above
 class Response:
     """What the server said. ``is_cut``: there was more body than was kept."""
 
@@ -159,7 +163,7 @@ class Response:
         return self.body.decode("utf-8", "replace")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen, see above
 class Outcome:
     """What came of a request: a response, a failure, or (cut off in the body) both.
 
@@ -172,7 +176,7 @@ class Outcome:
     failure: Failure | None = None
     detail: str = ""
     phase: Phase | None = None
-    timings: Timings = Timings()
+    timings: Timings = field(default_factory=Timings)
     address: str | None = None
     redirects: int = 0
     is_reused: bool = False
