@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from tests.test_authorisation import routes, rows_of
 
 #: Not pages of ours: what a browser takes for a download, another address, or a program's answer.
-LEFT_OUT = {"summary_export", "favicon", "healthz", "readyz", "metrics", "api_docs", "home"}
+LEFT_OUT = {"summary_export", "favicon", "healthz", "readyz", "metrics", "api_docs", "home", "ping", "ping_word"}
 #: Of the account pages, which are forms of one kind, these stand for all.
 ACCOUNT = {"account_login", "account_change_password", "account_reset_password"}
 #: Lists, in the project that nobody has reported to yet.
@@ -60,6 +60,9 @@ OTHERS = {
     "issues that none is": Place("issues", "mira", query="?q=none-such"),
     "issue with a clock": Place("issue", "aylin", instead=(("issue", "mails"),)),
     "issue of a viewer": Place("issue", "mira", instead=(("issue", "umlauts"),)),
+    "form of a flow": Place("check_add", query="?kind=FLOW"),
+    "form of a reconciliation": Place("check_add", query="?kind=RECONCILIATION"),
+    "form of a heartbeat": Place("check_add", query="?kind=HEARTBEAT"),
     "check that is paused": Place("check", "mira", instead=(("check", "paused"),)),
     **{f"{name}, still empty": Place(name, project="newborn") for name in STILL_EMPTY},
 }

@@ -64,6 +64,19 @@ def test_a_check_is_added_with_its_faults_named_paused_resumed_and_deleted(tab, 
     expect(page.get_by_role("link", name="Basket")).to_have_count(0)
 
 
+def test_conditions_are_told_back_as_they_are_typed(tab, world):
+    page = tab(world.jonas)
+    page.goto("/p/workshop/checks/new/")
+    read = page.locator("#conditions-read")
+    page.get_by_label("Conditions").fill("status 2xx\nstats 3")
+    expect(read).to_contain_text("Line 2: “stats” is nothing to look at")
+    page.get_by_label("Conditions").fill("status 2xx\ntime < 1 s")
+    expect(read).to_contain_text("Time is below 1,000")
+    page.get_by_role("link", name="Flow").click()
+    page.get_by_label("Steps").first.fill("### One\nGET https://shop.example.org/a\ncapture id = json id")
+    expect(page.locator("#steps-read")).to_contain_text("Captures id")
+
+
 def test_the_range_of_a_chart_stands_in_the_address(tab, world):
     page = tab(world.jonas)
     page.goto(PLACES["check"].path(world))
