@@ -252,7 +252,8 @@
   function step(chart, move) {
     const { plot, data } = chart, last = data.times.length - 1;
     const index = Math.min(Math.max(move(plot.cursor.idx ?? latest(data), last), 0), last);
-    plot.setCursor({ left: plot.valToPos(data.times[index], 'x'), top: plot.over.clientHeight / 2 }, true, true);
+    const left = Math.min(Math.max(plot.valToPos(data.times[index], 'x'), 0), plot.over.clientWidth - 1);
+    plot.setCursor({ left, top: plot.over.clientHeight / 2 }, true, true);
     say(chart, index);
   }
   const MOVES = {

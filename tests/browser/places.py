@@ -11,7 +11,7 @@ ACCOUNT = {"account_login", "account_change_password", "account_reset_password"}
 #: Lists, in the project that nobody has reported to yet.
 STILL_EMPTY = (
     "overview", "deployments", "issues", "checks", "alerts", "alert_history", "objectives", "guides", "summaries",
-    "tokens", "sources",
+    "tokens", "sources", "metric_list", "metrics_explore", "maintenance",
 )  # fmt: skip
 
 
@@ -64,6 +64,9 @@ OTHERS = {
     "form of a reconciliation": Place("check_add", query="?kind=RECONCILIATION"),
     "form of a heartbeat": Place("check_add", query="?kind=HEARTBEAT"),
     "check that is paused": Place("check", "mira", instead=(("check", "paused"),)),
+    "explorer with lines": Place("metrics_explore", query="?metric=checkout_errors&over=24h"),
+    "explorer that compares releases": Place("metrics_explore", query="?metric=checkout_errors&compare=3&over=3h"),
+    "metric with a limit, zoomed out": Place("metric", query="?over=30d&limit=1"),
     **{f"{name}, still empty": Place(name, project="newborn") for name in STILL_EMPTY},
 }
 PLACES = USUAL | OTHERS

@@ -105,6 +105,7 @@ def _measure(world):
     errors = factories.MetricFactory(
         project=world.project, key="checkout_errors", name="Checkout error rate", unit="%", hard_limit=0.5
     )
+    world.metric = errors
     series = factories.SeriesFactory(environment=world.production, metric=errors)
     store_samples([series.pk] * len(times), times, (np.where(is_bad, 0.94, 0.12) * noise).tolist())
     Finding.objects.filter(pk=world.errors.pk).update(series=series)
