@@ -17,7 +17,7 @@ from postdeploy.lib.http.facts import Outcome, Request
 OnDone = Callable[[int, Outcome], None]
 
 MAX_IDLE_CONNECTIONS = 400  # of the 1024 files that a process may usually have open
-MAX_IDLE_HANDLES = 200  # some 20 KB each
+MAX_IDLE_HANDLES = 1000  # some 6 KB each
 _LONGEST_WAIT_S = 1.0
 _WATCH = {
     pycurl.POLL_IN: select.EPOLLIN,
