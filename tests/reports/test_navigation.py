@@ -7,6 +7,7 @@ from django.urls import resolve, reverse
 
 from reports.navigation import navigation
 from tests.factories import (
+    AlertFactory,
     EnvironmentFactory,
     HealthCheckFactory,
     IssueFactory,
@@ -55,6 +56,9 @@ def test_it_names_the_project_of_the_address(member):
         ("summaries", [], "reports"),
         ("issue", ["SHOP-1"], "issues"),
         ("check_add", [], "checks"),
+        ("alert_history", [], "alerts"),
+        ("rule_add", [], "alerts"),
+        ("objectives", [], "alerts"),
         ("settings_support", [], "settings"),
         ("tokens", [], "settings"),
         ("guides", [], "support"),
@@ -65,17 +69,17 @@ def test_it_marks_the_page_one_is_on(member, name, args, key):
     assert [item["key"] for item in [*nav["items"], *nav["foot"]] if item["is_current"]] == [key]
 
 
-def test_it_counts_open_issues_and_checks_of_this_project_only(member):
+def test_it_counts_open_issues_checks_and_what_fires_of_this_project_only(member):
     environment = EnvironmentFactory(project=member.project)
     HealthCheckFactory.create_batch(2, environment=environment)
     HealthCheckFactory()
     IssueFactory(project=member.project)
     IssueFactory(project=member.project, status="VERIFIED", resolved_at="2026-01-01T00:00:00Z")
     IssueFactory()
+    AlertFactory(environment=EnvironmentFactory(project=member.project, name="testing"))
+    AlertFactory()
     counts = {item["key"]: item["count"] for item in nav_of(member.user, overview(member.project))["items"]}
-    assert counts == {
-        "overview": None, "deployments": None, "issues": 1, "checks": 2, "support": None, "reports": None,
-    }  # fmt: skip
+    assert {key: count for key, count in counts.items() if count is not None} == {"issues": 1, "checks": 2, "alerts": 1}
 
 
 def test_without_a_project_in_the_address_it_shows_the_one_looked_at_last(member):
