@@ -3,13 +3,15 @@
 import re
 import uuid
 from collections.abc import Callable
+from functools import lru_cache
 
 import structlog
+from django.conf import settings
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.template.response import SimpleTemplateResponse
-from django.urls import Resolver404, ResolverMatch, resolve
+from django.urls import Resolver404, ResolverMatch, get_urlconf, resolve
 
 from postdeploy.problems import is_api, problem_response
 
@@ -63,10 +65,16 @@ def _api_match(request: HttpRequest) -> ResolverMatch | None:
     if not request.path_info.startswith("/api/v1/"):
         return None
     try:
-        match = resolve(request.path_info)
+        match = _resolved(request.path_info, get_urlconf() or settings.ROOT_URLCONF)
     except Resolver404:
         return None
     return match if getattr(match.func, "csrf_exempt", False) else None
+
+
+@lru_cache(maxsize=1000)
+def _resolved(path: str, urlconf: str) -> ResolverMatch:
+    """Programs ask for the same few addresses again and again; nobody changes a match."""
+    return resolve(path, urlconf)
 
 
 class DatabaseDown:

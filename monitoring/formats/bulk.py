@@ -224,6 +224,8 @@ def _values(column: Sequence[Any]) -> Floats:
 
 def _times(column: Sequence[Any]) -> Longs:
     """Return microseconds of times that are numbers (milliseconds since 1970) or texts (RFC 3339)."""
+    if set(map(type, column)) == {int} and min(column) * 1000 > -FAR and max(column) * 1000 < FAR:
+        return np.array(column, dtype=np.int64) * 1000
     if set(map(type, column)) <= _NUMBERS:
         scaled = np.array(column, dtype=np.float64) * 1000.0
         if np.isfinite(scaled).all() and (not len(scaled) or np.abs(scaled).max() < FAR):

@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 
-from deployments.models import ApiToken, Scope
+from deployments.models import USE_NOTED_EVERY, ApiToken, Scope
 from deployments.selectors import digest_sent
 from monitoring import services
 from monitoring.formats.batch import MAX_ENVIRONMENT, BodyRefused, LeftOut
@@ -103,7 +103,8 @@ def enter(request: HttpRequest, kind: str, now: datetime) -> Door:
         carried = ", ".join(scopes) or "none"
         detail = f"This needs the scope {SCOPE}; the token “{name}” has: {carried}."
         raise Refused(403, detail, code="missing_scope", scope=str(SCOPE))
-    ApiToken.objects.note_use(token_id, latest=latest_use, now=now)
+    if latest_use is None or latest_use < now - USE_NOTED_EVERY:
+        ApiToken.objects.note_use(token_id, latest=latest_use, now=now)
     if source_id is None:
         source_id = services.ensure_source(token_id=token_id, project_id=project_id, kind=kind, now=now)
     sender = Sender(project_id, generation, kind, source_id, environment or "")
