@@ -1,7 +1,7 @@
 """The store of samples: python -m bench.store [millions of samples, 50 without it]
 
 580 series with a sample every 10 s, latencies in milliseconds with three decimals, go through `store.append` a tick at
-a time, and through compaction as often as its sweep would fold them: the log every five minutes of samples, hours and
+a time, and through compaction as often as its sweep would fold them: the log every ten minutes of samples, hours and
 days when they are over. Measured after the first day (5 million) and at the end: reads of a day, bytes on disk with
 indexes, roll-ups and all, CPU seconds of compaction, ours and PostgreSQL's; and beside them the first day as plain rows
 with an index. Commits do not wait for the disk, or the disk would be what is timed.
@@ -21,11 +21,11 @@ from bench.common import Meter, Servers, finish, milliseconds, percentile, runni
 
 SERIES, TICK_US, DAY_US = 580, 10_000_000, 86_400_000_000
 TICKS = DAY_US // TICK_US
-FOLDED_EVERY = 30  # ticks: five minutes
+FOLDED_EVERY = 60  # ticks: ten minutes
 LOST = 0.001
 FIRST_DAY = datetime(2026, 9, 1, tzinfo=UTC)
 #: Each read is timed in so many rounds; the one that other work on the machine disturbed least is told.
-ROUNDS, REPEATS = 8, 60
+ROUNDS, REPEATS = 20, 40
 QUANTILES = [0.5, 0.95, 0.99]
 GOALS = {"bytes_per_sample": 3.0, "compact_cpu_s_per_million": 1.0, "day_read_p95_ms": 1.5, "flatness": 1.5}
 
@@ -265,7 +265,7 @@ def tell(bench: Bench, whole: Meter, rows: dict[str, float], small: int, size: d
     tiers = ", ".join(f"{name} {bytes_ / 1e6:.1f} MB" for name, bytes_ in size.items())
     text = (
         f"{millions:.1f} million samples of {SERIES} series, one every 10 s, latencies with three decimals, appended a"
-        f" tick at a time in {bench.append_seconds:.0f} s and folded every five minutes of samples in"
+        f" tick at a time in {bench.append_seconds:.0f} s and folded every ten minutes of samples in"
         f" {bench.compact_seconds:.0f} s. Times are p50 / p95, of the quietest of"
         f" {ROUNDS} rounds.\n\n" + table(["", "store", "rows with an index", "goal"], lines) + f"\n\nOn disk: {tiers}."
     )

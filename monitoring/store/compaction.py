@@ -23,7 +23,7 @@ Folded = Callable[[Mapping[int, int]], None]
 
 LOCK = 0x706F7374_73746F72
 #: The log is folded when it is as long as one of these; readers have to look through all of it.
-MANY_BATCHES, MANY_SAMPLES, OLD_SECONDS = 128, 100_000, 300
+MANY_BATCHES, MANY_SAMPLES, OLD_SECONDS = 128, 100_000, 600
 #: So much of the log is folded at once.
 MOST_BATCHES, MOST_SAMPLES = 1024, 400_000
 #: Samples are expected so long after their hour or day is over.

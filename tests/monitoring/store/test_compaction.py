@@ -79,7 +79,7 @@ def test_many_rows_are_folded_and_samples_counted_by_source(series):
 
 def test_an_old_row_is_folded_however_few_there_are(series):
     put(series, [NOW_US])
-    SampleBatch.objects.update(created_at=datetime.now(UTC) - timedelta(minutes=6))
+    SampleBatch.objects.update(created_at=datetime.now(UTC) - timedelta(minutes=11))
     assert store.compact() == 1
 
 
