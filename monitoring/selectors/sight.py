@@ -25,6 +25,5 @@ def _why() -> str:
     if not found["count"]:
         return ""
     who = found["names"] if found["count"] == 1 else words.plural(found["count"], "process")
-    return (
-        f"Postdeploy itself cannot see: {found['reason']} from {who}. Checks are unknown meanwhile, nobody is alarmed."
-    )
+    why = f"{found['reason']} from {who}"
+    return f"Postdeploy itself cannot see: {why}. Checks are unknown meanwhile, nobody is alarmed."

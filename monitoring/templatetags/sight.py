@@ -16,6 +16,5 @@ def our_view(context: dict[str, Any]) -> SafeString | str:
     """Say to whoever is signed in that nothing can be said of the targets."""
     user = getattr(context.get("request"), "user", None)
     why = why_blind() if user is not None and user.is_authenticated else ""
-    return (
-        format_html('<div class="note note--warn" id="our-view" role="status"><div>{}</div></div>', why) if why else ""
-    )
+    note = '<div class="note note--warn" id="our-view" role="status"><div>{}</div></div>'
+    return format_html(note, why) if why else ""
