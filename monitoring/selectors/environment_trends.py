@@ -223,8 +223,9 @@ def _grown_phases(
         is_after = (line.starts >= cut) & (line.starts < until)
         if part := part_of(names[row.aspect], values[is_before], values[is_after], least=3):
             parts.setdefault(row.health_check.pk, []).append(part)
+    order = list(names.values())
     return [
-        (checks[pk], found)
+        (checks[pk], sorted(found, key=lambda part: order.index(part.name)))
         for pk, found in parts.items()
         if any(part.growth > 0 and matters(part, least=LEAST_MS) for part in found)
     ]
