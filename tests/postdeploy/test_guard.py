@@ -1,4 +1,4 @@
-"""The guard as it is met: the same address is refused when it is saved and, whoever saved it, when a socket is opened."""
+"""The guard as it is met: an address is refused when it is saved and, whoever saved it, when a socket is opened."""
 
 import pytest
 
@@ -7,8 +7,7 @@ from postdeploy.lib.http import Failure, Request, fetch
 from postdeploy.lib.sockets import Deadline, SocketFailed, open_socket
 from tests.targets import Target
 
-#: Each spelling of an address that must not be reached, and what is said of it at the socket (None: libcurl or the
-#: resolver does not take it for an address at all, and there is no name like it).
+#: Each spelling of an address that must not be reached, and what is said of it at the socket.
 LITERALS = [
     ("127.0.0.1", "loopback address 127.0.0.1"),
     ("127.9.9.9", "loopback address 127.9.9.9"),

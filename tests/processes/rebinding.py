@@ -1,7 +1,7 @@
 """Names that lead elsewhere the second time, played through in a network of our own; prints what came of it as JSON.
 
-Run as `unshare --user --map-root-user --net --mount python -m tests.processes.rebinding`: the loopback device then has a
-public, a private and the metadata address, each with a server that counts, and the system's resolver is ours.
+Run as `unshare --user --map-root-user --net --mount python -m tests.processes.rebinding`: the loopback device then has
+a public, a private and the metadata address, each with a server that counts, and the system's resolver is ours.
 """
 
 import json
