@@ -24,16 +24,18 @@ from monitoring.views.common import rights
 PAGE = 50
 #: What is shown before an alert began and after it ended.
 AROUND = timedelta(hours=1)
+ALERT_PARTS = (
+    "rule__project", "rule__environment", "rule__metric", "rule__health_check__environment",
+    "rule__objective__environment", "rule__objective__health_check", "environment", "series", "answered_by",
+    "occurrence__issue__project",
+)  # fmt: skip
 STATES = {"": "", "firing": AlertState.FIRING, "resolved": AlertState.RESOLVED}
 
 
 def _found(request: HttpRequest, project: str, alert: int, at_least: Role = Role.VIEWER) -> tuple[Project, Alert]:
     found = project_for(request.user, project, at_least=at_least)
-    rows = Alert.objects.visible_to(request.user).of(found).fired()
-    row = rows.select_related(
-        "rule__project", "rule__environment", "rule__metric", "rule__health_check__environment",
-        "rule__objective__environment", "rule__objective__health_check", "environment", "series", "answered_by", "occurrence__issue__project",
-    ).filter(pk=alert).first()  # fmt: skip
+    rows = Alert.objects.visible_to(request.user).of(found).fired().select_related(*ALERT_PARTS)
+    row = rows.filter(pk=alert).first()
     if row is None:
         raise Http404("No such alert.")
     return found, row
