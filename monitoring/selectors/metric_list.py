@@ -69,7 +69,9 @@ def metrics_page(
     latest = _latest(series, shown)
     slots = store.rollups(ids, now - DAY, now, step=SLOT) if len(ids) <= MOST_SPARKS else {}
     rows = [_row(metric, environments, series, latest, slots, now) for metric in shown]
-    silent = sum(all(cell.is_silent or cell.value is None for cell in row.cells) for row in rows)
+    silent = sum(
+        not row.metric.is_ratio and all(cell.is_silent or cell.value is None for cell in row.cells) for row in rows
+    )
     return MetricsPage(
         groups=_grouped(rows),
         environments=list(environments),

@@ -93,6 +93,17 @@ def test_a_counter_shows_its_rate_not_what_it_has_counted_to(person, environment
     assert "7,000,000" not in page
 
 
+def test_a_ratio_is_formed_from_two_others_and_leads_to_its_trend(person, environment):
+    failed, total = (metric_of(environment, name=name, is_counter=True) for name in ("Failed", "Total"))
+    share = metric_of(environment, name="Share", unit="%", numerator=failed, denominator=total, scale=100.0)
+    send(environment, failed, lambda age: 1000 - 10 * age, hours=12)
+    send(environment, total, lambda age: 100_000 - 1000 * age, hours=12)
+    page = text_of(person.get(url(environment)))
+    assert "3 metrics, all sending" in page
+    assert "a ratio of two other metrics see its trend" in page
+    assert "Usually 1 % in the last 24 h" in text_of(trend_page(person, environment, share, over="24h"))
+
+
 def test_the_list_is_narrowed_from_the_address(person, environment):
     for name, category in (("CPU usage", "TECHNICAL"), ("Orders", "PROCESS")):
         metric_of(environment, name=name, category=category)
