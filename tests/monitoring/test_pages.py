@@ -215,7 +215,7 @@ def test_a_checks_page_tells_its_story(person, environment):
         state="DOWN",
         state_since=timezone.now() - timedelta(minutes=5),
         latest_detail="HTTP 503, expected 200–299",
-        conditions="status in 200-299\njson status == \"up\"",
+        conditions='status in 200-299\njson status == "up"',
     )
     read(check, [80.0] * 30 + [None])
     deployment = DeploymentFactory(
