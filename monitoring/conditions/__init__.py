@@ -1,7 +1,7 @@
 """PURE: what a good answer is, as people write it: one condition a line, read, explained and judged.
 
 ``language`` reads the text, ``kinds`` and ``values`` have the conditions, ``answers`` what they look at, ``paths``
-finds values in JSON, ``patterns`` holds regular expressions to linear time. `docs/checks.md` is the description for people.
+finds values in JSON, ``patterns`` holds regular expressions to linear time. `docs/checks.md` describes it for people.
 """
 
 from monitoring.conditions.answers import Answer

@@ -4,13 +4,15 @@ Run as `unshare --user --map-root-user --net --mount python -m tests.processes.r
 a public, a private and the metadata address, each with a server that counts, and the system's resolver is ours.
 """
 
+import fcntl
 import json
+import struct
 import subprocess
 import sys
 import tempfile
 import threading
 from collections import Counter, defaultdict, deque
-from socket import AF_INET, SOCK_DGRAM, socket
+from socket import AF_INET, SOCK_DGRAM, inet_aton, socket
 
 import dns.message
 import dns.rrset
@@ -20,6 +22,8 @@ from postdeploy.lib.http import Request, fetch, forget_connections
 from tests.monitoring.probing import Row
 from tests.targets import Target
 
+# linux/sockios.h and net/if.h
+SIOCSIFFLAGS, SIOCSIFADDR, SIOCSIFNETMASK, IFF_UP_AND_RUNNING = 0x8914, 0x8916, 0x891C, 0x41
 PUBLIC, PRIVATE, METADATA, PORT = "93.184.216.34", "10.0.0.5", "169.254.169.254", 8080
 
 
@@ -56,9 +60,13 @@ class Stub:
 
 
 def set_up():
-    subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
-    for address in (PUBLIC, PRIVATE, METADATA):
-        subprocess.run(["ip", "address", "add", f"{address}/32", "dev", "lo"], check=True)
+    with socket(AF_INET, SOCK_DGRAM) as control:
+        flags = struct.pack("16sH14x", b"lo", IFF_UP_AND_RUNNING)
+        fcntl.ioctl(control, SIOCSIFFLAGS, flags)
+        for number, address in enumerate((PUBLIC, PRIVATE, METADATA), start=1):
+            for request, value in ((SIOCSIFADDR, address), (SIOCSIFNETMASK, "255.255.255.255")):
+                name = f"lo:{number}".encode()
+                fcntl.ioctl(control, request, struct.pack("16sH2x4s8x", name, AF_INET, inet_aton(value)))
     with tempfile.NamedTemporaryFile("w", delete=False) as file:
         file.write("nameserver 127.0.0.1\noptions timeout:1 attempts:1\n")
     subprocess.run(["mount", "--bind", file.name, "/etc/resolv.conf"], check=True)
