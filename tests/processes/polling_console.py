@@ -28,6 +28,8 @@ def migrate():
 def make(checks):
     """Replace all checks; each of `checks` are the fields of one."""
     HealthCheck.objects.all().delete()
+    Prober.objects.all().delete()  # whoever there was has been killed
+    PollShard.objects.all().delete()
     ProberOutage.objects.all().delete()
     project, _ = Project.objects.get_or_create(slug="rig", defaults={"name": "Rig", "issue_prefix": "RIG"})
     environment, _ = Environment.objects.get_or_create(project=project, name="production")
