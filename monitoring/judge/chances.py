@@ -3,20 +3,6 @@
 import math
 
 
-def heavy_tail(score: float) -> float:
-    """P(T >= score) for Student's t with 6 degrees of freedom, in closed form (Abramowitz & Stegun 26.7.3).
-
-    Differences between quiet moments of real metrics have tails about like these: a normal law would call one in a
-    thousand what happens at one in a hundred.
-    """
-    if score < 0:
-        return 1.0 - heavy_tail(-score)
-    square = 6 / (6 + score * score)
-    sine = math.sqrt(1 - square)
-    rest = square / (1 + sine)  # 1 - sine, without losing digits far out
-    return rest**3 * (8 + 9 * sine + 3 * sine**2) / 16
-
-
 def binomial_tail(count: int, trials: int, probability: float) -> float:
     """P(X >= count) for X of ``trials`` with this probability each."""
     if count <= 0:

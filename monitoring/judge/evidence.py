@@ -1,53 +1,60 @@
-"""What a comparison says, in the metric's own units: the same shape for both ways of comparing."""
+"""What the signs and the ordinary moments say, in the metric's own units."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
-from monitoring.judge.chances import heavy_tail
+from monitoring.judge.facts import Floats
 from monitoring.judge.grid import Grid, choose_scale
-from monitoring.judge.placebo import Comparison, compare
 from monitoring.judge.ranks import Z_90, RankComparison, compare_ranks
+from monitoring.judge.signs import Ordinary, Signs, signs_of
+from monitoring.judge.weighing import Side, weigh
 
-#: A change is taken for real when it happens at most this often at ordinary moments.
-CHANCE_LIMIT = 0.03
-#: The score that this chance asks for, and what a change needs above it to be found four times in five.
-SCORE_LIMIT = 2.31
-_POWER_80 = 0.84
+#: A change is taken for real when quiet moments look as changed at most this often.
+CHANCE_LIMIT = 0.01
+#: So many ordinary errors a change needs to be found about every second time, and four times in five.
+REACH_50, REACH_80 = 3.0, 4.2
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
     """Before and after in units; ``low`` and ``high`` bound the change (90 %). Pairs are for (down, up).
 
-    ``chances`` of going as far at an ordinary moment, ``rarities`` their counts, ``visible`` the smallest change that
-    would mostly be found. ``late_share`` is how much of the change is left in the last quarter.
+    ``rarities`` count the ordinary moments that went as far, ``visible`` is the smallest change that would mostly be
+    found, ``strength`` the change in ordinary errors. ``late_share`` is how much of the change is left in the last
+    quarter, ``scatter`` how far values lie apart against before.
     """
 
     before: float
     after: float
     low: float
     high: float
-    score: float
-    chances: tuple[float, float]
+    fall: Side
+    rise: Side
     rarities: tuple[tuple[int, int], tuple[int, int]] | None
     visible: tuple[float, float]
+    strength: float
     late_share: float
+    scatter: float
     ordinary: tuple[float, ...] = ()
+
+    def side(self, sign: int) -> Side:
+        """What speaks for a change of this sign."""
+        return self.rise if sign > 0 else self.fall
 
 
 def gather(grid: Grid) -> Evidence | None:
-    """By ordinary moments where the history has them, else by ranks; ``None``: too little for either."""
+    """In units by ordinary moments where the history has them, else by ranks; ``None``: too little for either."""
     scale = choose_scale(grid.before)
-    if comparison := compare(grid, scale):
-        return _from_moments(grid, comparison, scale.back)
-    if ranks := compare_ranks(grid):
-        return _from_ranks(grid, ranks)
-    return None
+    signs = signs_of(grid, scale)
+    if signs.ordinary is not None:
+        return _from_moments(grid, signs, signs.ordinary, scale.back)
+    ranks = compare_ranks(grid)
+    return None if ranks is None else _from_ranks(grid, signs, ranks)
 
 
-def _from_moments(grid: Grid, found: Comparison, back: Callable[[float], float]) -> Evidence:
+def _from_moments(grid: Grid, signs: Signs, found: Ordinary, back: Callable[[float], float]) -> Evidence:
     floor = 0.0 if np.nanmin(grid.before) >= 0 else -np.inf
     before = grid.size * max(floor, back(found.expected))
 
@@ -56,37 +63,49 @@ def _from_moments(grid: Grid, found: Comparison, back: Callable[[float], float])
 
     low_error, high_error = (float(error) for error in np.quantile(found.errors, [0.05, 0.95]))
     # Moments of one history are alike, so their extremes are a little less than they ought to be.
-    low_error, high_error = min(low_error, -Z_90 * found.spread), max(high_error, Z_90 * found.spread)
+    least = Z_90 * 1.1 * found.wide
+    low_error, high_error = min(low_error, -least), max(high_error, least)
     counts = (int((found.errors <= found.shift).sum()), int((found.errors >= found.shift).sum()))
-    moments = found.errors.size
-    reach = (SCORE_LIMIT + _POWER_80) * found.spread
+    reach = REACH_80 * found.spread
     return Evidence(
         before=before,
         after=before + units(found.shift),
         low=units(found.shift - high_error),
         high=units(found.shift - low_error),
-        score=found.score,
-        chances=(
-            max(heavy_tail(-found.score), counts[0] / moments),
-            max(heavy_tail(found.score), counts[1] / moments),
-        ),
-        rarities=((counts[0], moments), (counts[1], moments)),
+        fall=weigh(signs, is_rise=False),
+        rise=weigh(signs, is_rise=True),
+        rarities=((counts[0], found.errors.size), (counts[1], found.errors.size)),
         visible=(units(-reach), units(reach)),
+        strength=found.shift / found.spread if found.spread else 0.0,
         late_share=found.late_shift / found.shift if found.shift else 1.0,
+        scatter=_scatter(grid),
         ordinary=tuple(float(f"{units(float(error)):.4g}") for error in found.errors),
     )
 
 
-def _from_ranks(grid: Grid, found: RankComparison) -> Evidence:
-    half = (found.high - found.low) / 2 * (SCORE_LIMIT + _POWER_80) / Z_90 * grid.size
+def _from_ranks(grid: Grid, signs: Signs, found: RankComparison) -> Evidence:
+    half = (found.high - found.low) / 2 * REACH_80 / Z_90 * grid.size
     return Evidence(
         before=found.before * grid.size,
         after=(found.before + found.shift) * grid.size,
         low=found.low * grid.size,
         high=found.high * grid.size,
-        score=found.score,
-        chances=(heavy_tail(-found.score), heavy_tail(found.score)),
+        fall=weigh(signs, is_rise=False),
+        rise=weigh(signs, is_rise=True),
         rarities=None,
         visible=(-half, half),
+        strength=found.score,
         late_share=found.late_shift / found.shift if found.shift else 1.0,
+        scatter=_scatter(grid),
     )
+
+
+def _scatter(grid: Grid) -> float:
+    """How far the judged values lie from their middle, against those of the hours before."""
+    near, now = _deviation(grid.before[-max(4 * grid.judged.size, 48) :]), _deviation(grid.judged)
+    return now / near if near > 0 else 1.0
+
+
+def _deviation(values: Floats) -> float:
+    known = values[np.isfinite(values)]
+    return float(np.abs(known - np.median(known)).mean()) if known.size else 0.0

@@ -75,6 +75,7 @@ class Reason(StrEnum):
 
     # of a finding
     CHANGED = "CHANGED"
+    UNSTEADY = "UNSTEADY"
     HARD_LIMIT = "HARD_LIMIT"
     DOWN = "DOWN"
     WAS_DOWN = "WAS_DOWN"
@@ -265,7 +266,8 @@ class Finding:
     share of ordinary moments at which it went as far for the worse, ``rarity`` the count of those at which it went as
     far in the direction it took, as (k, n): k of n. A change for the worse of ``smallest_visible_change`` would be
     found four times in five. ``picture`` holds what the page draws: ``band`` (low and high that were expected of single
-    values), ``ordinary`` (the changes at ordinary moments, in units) and ``change`` (this one).
+    values), ``ordinary`` (the changes at ordinary moments, in units) and ``change`` (this one). ``because`` names the
+    signs that speak most for a change for the worse.
     """
 
     key: str
@@ -274,6 +276,7 @@ class Finding:
     result: FindingResult
     sentence: str
     reasons: tuple[Reason, ...] = ()
+    because: tuple[str, ...] = ()
     unit: str = ""
     before: float | None = None
     after: float | None = None
@@ -301,6 +304,7 @@ class Finding:
         """As JSON holds it."""
         data = asdict(self)
         data["reasons"] = list(self.reasons)
+        data["because"] = list(self.because)
         data["rarity"] = list(self.rarity) if self.rarity else None
         return data
 
@@ -309,6 +313,7 @@ class Finding:
         """The inverse of ``to_dict``."""
         known = _known(cls, data, subject=Subject, result=FindingResult)
         known["reasons"] = tuple(Reason(reason) for reason in data.get("reasons", ()))
+        known["because"] = tuple(data.get("because", ()))
         known["rarity"] = tuple(data["rarity"]) if data.get("rarity") else None
         return cls(**known)
 

@@ -56,7 +56,7 @@ def lay_out(baseline: Series, after: Series, facts: MetricFacts, window: Window)
         step = spacing
     steps_after = math.floor(length / step + 1e-6)
     steps_before = min(MAX_BEFORE, math.ceil((start - past.times[0]) / step - 1e-9)) if len(past) else 0
-    settle = min(steps_after, math.ceil((window.judged_from - start) / step - 1e-9))
+    settle = min(steps_after, math.floor((window.judged_from - start) / step + 0.5))
     is_daily = facts.is_seasonal and step <= DAY / 2
     return Grid(
         step=step,

@@ -1,18 +1,18 @@
 """One metric: did it change after the deployment, for the worse, and enough to matter?"""
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from monitoring.judge import phrases
-from monitoring.judge.evidence import CHANCE_LIMIT, SCORE_LIMIT, Evidence, gather
+from monitoring.judge.evidence import CHANCE_LIMIT, REACH_50, Evidence, gather
 from monitoring.judge.facts import BadDirection, Finding, FindingResult, MetricFacts, Reason, Series, Subject, Window
 from monitoring.judge.grid import Grid, lay_out
 from monitoring.judge.ranks import MIN_AFTER, MIN_BEFORE
 
 #: Above the limit and yet too rare to be called ordinary.
-SUSPICION = 0.06
+SUSPICION = 0.03
 #: What has gone back to less than this share of its change has healed: a restart, not a regression. With fewer steps
 #: than this the last quarter is too short to say so.
 HEALED = 0.3
@@ -98,15 +98,15 @@ def _typical(grid: Grid) -> float:
 
 def _judged(grid: Grid, facts: MetricFacts, found: Evidence) -> Finding:
     change = found.after - found.before
-    went_up = found.score > 0 or (found.score == 0 and change > 0)
-    is_worse = (1 if went_up else -1) in facts.bad_direction.signs
-    result, reason = _ruling(grid, facts, found, went_up=went_up, is_worse=is_worse)
+    ruling = _ruling(grid, facts, found)
+    worst = max((found.side(sign) for sign in facts.bad_direction.signs), key=lambda side: side.score)
     finding = _finding(
         grid,
         facts,
-        result,
-        reason,
-        _sentence(facts, found, result, reason, went_up=went_up),
+        ruling.result,
+        ruling.reason,
+        _sentence(facts, found, ruling),
+        because=worst.because,
         before=found.before,
         after=found.after,
         change=change,
@@ -115,31 +115,43 @@ def _judged(grid: Grid, facts: MetricFacts, found: Evidence) -> Finding:
         relative_change=phrases.ratio(change, found.before),
         relative_low=phrases.ratio(found.low, found.before),
         relative_high=phrases.ratio(found.high, found.before),
-        score=_badness(facts, found.score),
-        chance=_chance_of_worse(facts, found),
-        rarity=found.rarities[went_up] if found.rarities else None,
+        score=worst.score,
+        chance=worst.chance,
+        rarity=found.rarities[change > 0] if found.rarities else None,
         smallest_visible_change=_visible(facts, found),
-        minutes_to_settle=_minutes_to_settle(grid, found) if reason is Reason.ORDINARY else None,
+        minutes_to_settle=_minutes_to_settle(grid, found) if ruling.reason is Reason.ORDINARY else None,
         picture=_picture(grid, found),
     )
     return finding if found.rarities else replace(finding, reasons=(*finding.reasons, Reason.SHORT_HISTORY))
 
 
-def _ruling(
-    grid: Grid, facts: MetricFacts, found: Evidence, *, went_up: bool, is_worse: bool
-) -> tuple[FindingResult, Reason]:
-    chance = _times_directions(facts, found.chances[went_up])
-    matters = _matters(facts, found)
+class _Ruling(NamedTuple):
+    result: FindingResult
+    reason: Reason
+
+
+def _ruling(grid: Grid, facts: MetricFacts, found: Evidence) -> _Ruling:
+    went_up, matters = found.after > found.before, _matters(facts, found)
+    is_worse = (1 if went_up else -1) in facts.bad_direction.signs
+    if any(_is_unsteady(found, sign) for sign in facts.bad_direction.signs):
+        return _Ruling(FindingResult.REGRESSED, Reason.UNSTEADY)
+    side = found.side(1 if went_up else -1)
+    chance = side.chance if is_worse else side.shift_chance
     has_healed = found.late_share < HEALED and grid.judged.size >= _HEALING_STEPS
     if chance <= CHANCE_LIMIT and matters and not has_healed:
-        return (FindingResult.REGRESSED if is_worse else FindingResult.IMPROVED), Reason.CHANGED
+        return _Ruling(FindingResult.REGRESSED if is_worse else FindingResult.IMPROVED, Reason.CHANGED)
     if _went_silent(grid):
-        return FindingResult.INCONCLUSIVE, Reason.GONE_SILENT
+        return _Ruling(FindingResult.INCONCLUSIVE, Reason.GONE_SILENT)
     if chance <= CHANCE_LIMIT:
-        return FindingResult.UNCHANGED, Reason.HEALED if matters else Reason.TOO_SMALL_TO_MATTER
+        return _Ruling(FindingResult.UNCHANGED, Reason.HEALED if matters else Reason.TOO_SMALL_TO_MATTER)
     if chance <= SUSPICION and matters and is_worse and not has_healed:
-        return FindingResult.INCONCLUSIVE, Reason.ORDINARY
-    return FindingResult.UNCHANGED, Reason.ORDINARY
+        return _Ruling(FindingResult.INCONCLUSIVE, Reason.ORDINARY)
+    return _Ruling(FindingResult.UNCHANGED, Reason.ORDINARY)
+
+
+def _is_unsteady(found: Evidence, sign: int) -> bool:
+    side = found.side(sign)
+    return side.is_unsteady and side.chance <= CHANCE_LIMIT < side.shift_chance
 
 
 def _matters(facts: MetricFacts, found: Evidence) -> bool:
@@ -155,25 +167,13 @@ def _went_silent(grid: Grid) -> bool:
     return grid.judged.size >= 8 and not np.isfinite(late).any()
 
 
-def _times_directions(facts: MetricFacts, chance: float) -> float:
-    return min(1.0, chance * len(facts.bad_direction.signs))
-
-
-def _chance_of_worse(facts: MetricFacts, found: Evidence) -> float:
-    return _times_directions(facts, min(found.chances[sign > 0] for sign in facts.bad_direction.signs))
-
-
-def _badness(facts: MetricFacts, score: float) -> float:
-    return max(sign * score for sign in facts.bad_direction.signs)
-
-
 def _visible(facts: MetricFacts, found: Evidence) -> float:
     return min(abs(found.visible[sign > 0]) for sign in facts.bad_direction.signs)
 
 
 def _minutes_to_settle(grid: Grid, found: Evidence) -> float | None:
-    """Until a change of this size would be rare enough, if noise averages out: its score grows as the root of time."""
-    needed = grid.judged.size * ((SCORE_LIMIT / max(abs(found.score), 0.1)) ** 2 - 1)
+    """Until a change of this size could be found, if noise averages out: its strength grows as the root of time."""
+    needed = grid.judged.size * ((REACH_50 / max(abs(found.strength), 0.1)) ** 2 - 1)
     minutes = max(grid.step, needed * grid.step) / 60
     return round(minutes, 1) if minutes <= _LONGEST_FORECAST_MINUTES else None
 
@@ -190,20 +190,24 @@ def _picture(grid: Grid, found: Evidence) -> dict[str, Any]:
 # In words.
 
 
-def _sentence(facts: MetricFacts, found: Evidence, result: FindingResult, reason: Reason, *, went_up: bool) -> str:
-    verb = "rose" if went_up else "fell"
+def _sentence(facts: MetricFacts, found: Evidence, ruling: _Ruling) -> str:
+    went_up, reason = found.after > found.before, ruling.reason
     pair = phrases.pair(found.before, found.after, facts.unit)
     change = phrases.change(found.before, found.after, found.low, found.high, facts.unit)
-    if result is FindingResult.UNCHANGED and reason is Reason.ORDINARY:
+    if reason is Reason.UNSTEADY:
+        times = phrases.number(found.scatter)
+        return f"{facts.name} became unsteady: its values lie {times} times as far apart as before."
+    if ruling.result is FindingResult.UNCHANGED and reason is Reason.ORDINARY:
         return f"{facts.name} did not change beyond the ordinary: {pair} ({change})."
-    said = f"{facts.name} {verb} {pair} ({change})"
+    said = f"{facts.name} {'rose' if went_up else 'fell'} {pair} ({change})"
     if reason is Reason.TOO_SMALL_TO_MATTER:
         return f"{said}, which is less than what matters here."
     if reason is Reason.HEALED:
         return f"{said} and has gone back since."
     if reason is Reason.GONE_SILENT:
         return f"{facts.name} stopped: no values of late, before that {pair}."
-    return f"{said}. {_rarity_sentence(found, went_up=went_up, is_unclear=result is FindingResult.INCONCLUSIVE)}"
+    is_unclear = ruling.result is FindingResult.INCONCLUSIVE
+    return f"{said}. {_rarity_sentence(found, went_up=went_up, is_unclear=is_unclear)}"
 
 
 def _rarity_sentence(found: Evidence, *, went_up: bool, is_unclear: bool) -> str:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from monitoring.judge.chances import binomial_tail, heavy_tail, passing
+from monitoring.judge.chances import binomial_tail, passing
 from monitoring.judge.check import judge_check
 from monitoring.judge.deployment import judge_deployment
 from monitoring.judge.facts import (
@@ -30,6 +30,7 @@ from monitoring.judge.facts import (
 from monitoring.judge.looks import LookPlan
 from monitoring.judge.metric import judge_metric
 from monitoring.judge.phrases import duration, number, period
+from monitoring.judge.weighing import chance_of, either, score_of
 from tests.monitoring.judge.makers import HOUR, MINUTE, T, after, check, history, metric, values, window
 
 LAST = LookPlan(1, 1, 0.05)
@@ -198,10 +199,21 @@ def test_intervals_cover_the_true_change_about_nine_times_in_ten():
     assert 82 <= covered <= 99
 
 
-@given(st.floats(-1e6, 1e6), st.floats(0, 1e6))
+@given(st.floats(-50, 50), st.floats(0, 50))
 def test_chances_fall_with_the_score(score, more):
-    assert 0 <= heavy_tail(score + more) <= heavy_tail(score) <= 1
-    assert heavy_tail(score) + heavy_tail(-score) == pytest.approx(1)
+    assert 0 < chance_of(score + more) <= chance_of(score) <= 1
+
+
+@given(st.sampled_from([0.5, 0.3, 0.1, 0.05, 0.02, 0.01]))
+def test_the_score_of_a_chance_has_that_chance(chance):
+    assert chance_of(score_of(chance)) == pytest.approx(chance, rel=1e-6)
+
+
+@given(st.floats(-25, 700), st.floats(-25, 700))
+def test_one_or_the_other_is_likelier_than_either(first, second):
+    both = either(first, second)
+    assert math.isfinite(both)
+    assert both >= max(first, second, -28) - 1e-6
 
 
 @given(st.integers(0, 50), st.integers(0, 50), st.floats(0, 1))

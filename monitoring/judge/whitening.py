@@ -1,0 +1,175 @@
+"""What a step, a ramp or a restart looks like once the usual course of a metric is taken out.
+
+An autoregression on the last steps and on the same hours of earlier days, fitted robustly to the history, turns the
+metric into surprises: how far each value is from what the values before it let expect. A lasting step that begins at a
+known moment leaves a known pattern in the surprises, and the least-squares size of that pattern (Box & Tiao 1975,
+intervention analysis) is the best there is for finding it: the mean where values are independent, the jump where they
+wander.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from monitoring.judge.facts import Floats
+from monitoring.judge.moments import Moments, trimmed_mean
+
+_LAGS = 6
+_MOST_VALUES = 6_000
+_LEAST_VALUES = 40
+_LARGEST = 10.0
+_LARGEST_LAG_VALUE = 8.0
+_ROUNDS = 4
+_RESTARTING, _MOST_PULSES = 4, 40
+_CORE = 0.35
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Whitening:
+    """Surprises in usual surprises, for all values; ``lags`` and ``weights`` say how they were found."""
+
+    surprises: Floats
+    lags: tuple[int, ...]
+    weights: Floats
+
+    def pattern(self, course: Floats) -> Floats:
+        """What a change of this course, zero before it, leaves in the surprises."""
+        found = course.astype(float).copy()
+        for lag, weight in zip(self.lags, self.weights, strict=True):
+            if lag < course.size:
+                found[lag:] -= weight * course[:-lag]
+        return found
+
+
+def whiten(moments: Moments) -> Whitening | None:
+    """``None`` when the history is too short."""
+    before = int(moments.at[-1])
+    start = max(0, before - _MOST_VALUES)
+    values = moments.values[start:]
+    history = _filled(values[: before - start])
+    lags = _lags_of(moments.day, history.size)
+    if history.size - max(lags) < 8:
+        return None
+    middle = float(np.median(history))
+    size = max(float(np.quantile(np.abs(history - middle), 0.68)), 1e-12)
+    weights, usual, offset = _fit((history - middle) / size, lags)
+    filled = (np.append(history, _filled_on(history[-1], values[history.size :])) - middle) / size
+    reach = max(lags)
+    expected: Floats = offset + sum(
+        (w * filled[reach - lag : filled.size - lag] for lag, w in zip(lags, weights, strict=True)),
+        np.zeros(filled.size - reach),
+    )
+    surprises = np.full(moments.values.size, np.nan)
+    surprises[start + reach :] = (filled[reach:] - expected) / usual
+    surprises[~np.isfinite(moments.values)] = np.nan
+    past = surprises[:before][np.isfinite(surprises[:before])]
+    if past.size < 8:
+        return None
+    return Whitening(np.clip(surprises - np.median(past), -_LARGEST, _LARGEST), lags, weights)
+
+
+def _lags_of(day: int, size: int) -> tuple[int, ...]:
+    lags = list(range(1, _LAGS + 1))
+    if day and size >= 2 * day + 30:
+        lags += [day - 1, day, day + 1]
+    if day and size >= 10.5 * day + 30:
+        lags += [7 * day - 1, 7 * day, 7 * day + 1]
+    lags = [lag for lag in dict.fromkeys(lags) if lag > 0]
+    return tuple(lags) if size - max(lags) >= _LEAST_VALUES else (1, 2)
+
+
+def _fit(values: Floats, lags: tuple[int, ...]) -> tuple[Floats, float, float]:
+    """Weights of the lags, the usual surprise, and the offset: Huber's regression with a little ridge."""
+    reach, count = max(lags), values.size - max(lags)
+    held = np.clip(values, -_LARGEST_LAG_VALUE, _LARGEST_LAG_VALUE)
+    rows = np.column_stack([*(held[reach - lag : reach - lag + count] for lag in lags), np.ones(count)])
+    target: Floats = held[reach:]
+    importance: Floats = np.ones(count)
+    ridge = np.diag(np.append(np.full(len(lags), 2.0 + 0.005 * count), 1e-6))
+    found: Floats = np.zeros(len(lags) + 1)
+    usual = 1.0
+    for _ in range(_ROUNDS):
+        weighed = rows * importance[:, None]
+        found = np.asarray(np.linalg.solve(rows.T @ weighed + ridge, weighed.T @ target), float)
+        missed = target - rows @ found
+        usual = 1.4826 * float(np.median(np.abs(missed - np.median(missed)))) + 1e-9
+        importance = 1.0 / np.maximum(1.0, np.abs(missed) / (2 * usual))
+    return found[:-1], usual, float(found[-1])
+
+
+def _filled(values: Floats) -> Floats:
+    known = np.isfinite(values)
+    places = np.arange(values.size)
+    return np.interp(places, places[known], values[known])
+
+
+def _filled_on(latest: float, values: Floats) -> Floats:
+    return _filled(np.append(latest, values))[1:]
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Patterns:
+    """How strongly the surprises after each instant show a lasting step, and how unsteady they are.
+
+    ``step`` leaves out the first value, ``settled`` the first four. ``unsteady`` is how large surprises are,
+    ``restless`` the same against those before; their cores leave the largest and the smallest third out: two or three
+    odd values, and what they leave behind, are no unsteadiness.
+    """
+
+    step: Floats
+    settled: Floats
+    unsteady: Floats
+    unsteady_core: Floats
+    restless: Floats
+    restless_core: Floats
+
+
+def patterns_of(moments: Moments, white: Whitening) -> Patterns:
+    """Looked for at every instant."""
+    surprised, settle = replace(moments, values=white.surprises), moments.settle
+    rows = surprised.gather(0, settle + moments.judged)
+    rows[:, :settle] = np.nan
+    if moments.length != moments.judged:
+        rows[:-1, settle + moments.length :] = np.nan
+    length = settle + moments.judged
+    lasting = white.pattern(np.ones(length))
+    pulses = _pulses(white, length, settle + min(_RESTARTING, moments.judged // 3))
+    first = pulses[: settle + 1] if moments.judged > 4 else pulses[:settle]
+    sizes, before = _sizes(rows), _sizes(surprised.gather(-4 * moments.near_steps, 4 * moments.near_steps))
+    all_of, core_of = _logarithm(trimmed_mean(sizes, 0.0)), _logarithm(trimmed_mean(sizes, _CORE))
+    return Patterns(
+        step=_strength(rows, lasting, first),
+        settled=_strength(rows, lasting, pulses),
+        unsteady=all_of,
+        unsteady_core=core_of,
+        restless=all_of - _logarithm(trimmed_mean(before, 0.0)),
+        restless_core=core_of - _logarithm(trimmed_mean(before, _CORE)),
+    )
+
+
+def _pulses(white: Whitening, length: int, count: int) -> list[Floats]:
+    """What a single odd value at each of the first places leaves."""
+    return [white.pattern((np.arange(length) == place).astype(float)) for place in range(min(count, _MOST_PULSES))]
+
+
+def _strength(rows: Floats, pattern: Floats, nuisances: list[Floats]) -> Floats:
+    """The least-squares size of the pattern in its standard errors, what the nuisances can explain taken out."""
+    if nuisances:
+        basis, _ = np.linalg.qr(np.column_stack(nuisances))
+        pattern = pattern - basis @ (basis.T @ pattern)
+    known = np.isfinite(rows)
+    power = (known * pattern[None, :] ** 2).sum(axis=1)
+    found: Floats = np.where(known, rows, 0.0) @ pattern / np.sqrt(np.maximum(power, 1e-12))
+    return found
+
+
+def _sizes(rows: Floats) -> Floats:
+    """How far the surprises are from their own middle: a step is not unsteadiness."""
+    ordered = np.sort(rows, axis=1)
+    counts = np.isfinite(ordered).sum(axis=1, keepdims=True)
+    middle = np.take_along_axis(ordered, np.maximum(counts - 1, 0) // 2, axis=1)
+    return np.minimum(np.abs(rows - middle), 8.0)
+
+
+def _logarithm(values: Floats) -> Floats:
+    return np.log(values + 0.05)
