@@ -12,7 +12,7 @@ from monitoring.judge.looks import LookPlan
 _UNKNOWN = frozenset({Reason.TOO_LITTLE, Reason.GONE_SILENT, Reason.WAS_DOWN, Reason.NO_DATA})
 _JUDGED = frozenset({FindingResult.UNCHANGED, FindingResult.IMPROVED, FindingResult.REGRESSED})
 #: Judged as well, with this outcome: it moved, and not beyond the ordinary.
-_UNCLEAR = frozenset({Reason.ORDINARY, Reason.TOO_MANY_COMPARED})
+_UNCLEAR = frozenset({Reason.ORDINARY, Reason.RESTARTING, Reason.TOO_MANY_COMPARED})
 _ORDER = (
     FindingResult.REGRESSED,
     FindingResult.INCONCLUSIVE,

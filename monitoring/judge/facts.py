@@ -76,6 +76,7 @@ class Reason(StrEnum):
     # of a finding
     CHANGED = "CHANGED"
     UNSTEADY = "UNSTEADY"
+    RESTARTING = "RESTARTING"
     HARD_LIMIT = "HARD_LIMIT"
     DOWN = "DOWN"
     WAS_DOWN = "WAS_DOWN"

@@ -17,6 +17,10 @@ SUSPICION = 0.03
 #: than this the last quarter is too short to say so.
 HEALED = 0.3
 _HEALING_STEPS = 24
+#: While the period runs, a change in the first steps may be the restart: it has to last so many steps, and to be there
+#: still in the last of them.
+_RESTART_STEPS = 6
+_LASTING = 0.7
 _LONGEST_FORECAST_MINUTES = 7 * 24 * 60
 
 
@@ -30,7 +34,11 @@ def judge_metric(baseline: Series, after: Series, facts: MetricFacts, window: Wi
     finding = _unjudged(grid, facts)
     if finding is None:
         evidence = gather(grid) if _is_enough(grid) else None
-        finding = _too_little(grid, facts) if evidence is None else _judged(grid, facts, evidence)
+        finding = (
+            _too_little(grid, facts)
+            if evidence is None
+            else _judged(grid, facts, evidence, is_over=window.looked_at >= window.closes_at)
+        )
     return _with_limit(finding, grid, facts)
 
 
@@ -96,9 +104,11 @@ def _typical(grid: Grid) -> float:
 # What can.
 
 
-def _judged(grid: Grid, facts: MetricFacts, found: Evidence) -> Finding:
+def _judged(grid: Grid, facts: MetricFacts, found: Evidence, *, is_over: bool) -> Finding:
     change = found.after - found.before
     ruling = _ruling(grid, facts, found)
+    if not is_over and ruling.result is FindingResult.REGRESSED and _may_be_restart(grid, found):
+        ruling = _Ruling(FindingResult.INCONCLUSIVE, Reason.RESTARTING)
     worst = max((found.side(sign) for sign in facts.bad_direction.signs), key=lambda side: side.score)
     finding = _finding(
         grid,
@@ -147,6 +157,11 @@ def _ruling(grid: Grid, facts: MetricFacts, found: Evidence) -> _Ruling:
     if chance <= SUSPICION and matters and is_worse and not has_healed:
         return _Ruling(FindingResult.INCONCLUSIVE, Reason.ORDINARY)
     return _Ruling(FindingResult.UNCHANGED, Reason.ORDINARY)
+
+
+def _may_be_restart(grid: Grid, found: Evidence) -> bool:
+    steps = grid.judged.size
+    return steps < _RESTART_STEPS or (steps < _HEALING_STEPS and found.late_share < _LASTING)
 
 
 def _is_unsteady(found: Evidence, sign: int) -> bool:
@@ -206,6 +221,8 @@ def _sentence(facts: MetricFacts, found: Evidence, ruling: _Ruling) -> str:
         return f"{said} and has gone back since."
     if reason is Reason.GONE_SILENT:
         return f"{facts.name} stopped: no values of late, before that {pair}."
+    if reason is Reason.RESTARTING:
+        return f"{said}, which so soon after a deployment may still be its restart."
     is_unclear = ruling.result is FindingResult.INCONCLUSIVE
     return f"{said}. {_rarity_sentence(found, went_up=went_up, is_unclear=is_unclear)}"
 
