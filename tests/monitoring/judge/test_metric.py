@@ -270,3 +270,38 @@ def test_a_long_period_of_dense_samples_is_cheap():
     baseline, afterwards = history(days=14, step=15), values(T, T + 3 * DAY, step=15, seed=9)
     found = judge(baseline, afterwards, window(minutes=3 * 1440), step_seconds=15.0)
     assert found.result is FindingResult.UNCHANGED
+
+
+def test_what_became_unsteady_is_a_regression_of_its_own_kind():
+    found = judge(history(), after(noise=50))
+    assert (found.result, found.reasons) == (FindingResult.REGRESSED, (Reason.UNSTEADY,))
+    assert re.match(
+        r"Checkout p95 became unsteady: its values lie \d(\.\d+)? times as far apart as before\.", found.sentence
+    )
+
+
+def test_a_finding_says_what_speaks_for_it():
+    found = judge(history(), after(level=450))
+    assert found.because
+    assert all(isinstance(reason, str) for reason in found.because)
+
+
+@pytest.mark.parametrize(("looked_after", "result"), [(5, "INCONCLUSIVE"), (20, "REGRESSED"), (60, "REGRESSED")])
+def test_an_early_look_waits_for_a_restart_to_heal(looked_after, result):
+    found = judge(history(), after(level=600), window(settle=0, looked_after=looked_after))
+    assert found.result is FindingResult(result)
+    assert (Reason.RESTARTING in found.reasons) == (result == "INCONCLUSIVE")
+
+
+def test_the_last_look_does_not_wait():
+    found = judge(history(), after(minutes=5, level=600), window(minutes=5, settle=0))
+    assert found.result is FindingResult.REGRESSED
+
+
+def test_a_steady_trend_that_goes_on_is_no_change():
+    baseline = history(days=5, noise=5)
+    afterwards = after(noise=5)
+    slope = 20 / DAY
+    baseline.values[:] += slope * (baseline.times - T)
+    afterwards.values[:] += slope * (afterwards.times - T)
+    assert judge(baseline, afterwards).result is FindingResult.UNCHANGED
