@@ -7,6 +7,7 @@ import numpy as np
 
 from monitoring.judge.facts import Floats
 from monitoring.judge.grid import Grid, choose_scale
+from monitoring.judge.moments import quantile
 from monitoring.judge.ranks import Z_90, RankComparison, compare_ranks
 from monitoring.judge.signs import Ordinary, Signs, signs_of
 from monitoring.judge.weighing import Side, weigh
@@ -61,7 +62,7 @@ def _from_moments(grid: Grid, signs: Signs, found: Ordinary, back: Callable[[flo
     def units(shift: float) -> float:
         return grid.size * max(floor, back(found.expected + shift)) - before
 
-    low_error, high_error = (float(error) for error in np.quantile(found.errors, [0.05, 0.95]))
+    low_error, high_error = (quantile(found.errors, share) for share in (0.05, 0.95))
     # Moments of one history are alike, so their extremes are a little less than they ought to be.
     least = Z_90 * 1.1 * found.wide
     low_error, high_error = min(low_error, -least), max(high_error, least)
@@ -108,4 +109,4 @@ def _scatter(grid: Grid) -> float:
 
 def _deviation(values: Floats) -> float:
     known = values[np.isfinite(values)]
-    return float(np.abs(known - np.median(known)).mean()) if known.size else 0.0
+    return float(np.abs(known - quantile(known, 0.5)).mean()) if known.size else 0.0

@@ -6,7 +6,7 @@ of their errors is the noise: season, autocorrelation and the number of points c
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -48,7 +48,7 @@ class Moments:
 
     ``values`` are on the even scale, before and after one after the other. ``length`` is that of the windows at
     ordinary moments, ``judged`` that of the one that is judged (they differ only when the history is short); both begin
-    ``settle`` steps after the instant.
+    ``settle`` steps after the instant. ``levels`` keeps what was asked for.
     """
 
     values: Floats
@@ -61,6 +61,7 @@ class Moments:
     day: int
     days: int
     trim: float
+    levels: dict[tuple[int, ...], Floats] = field(default_factory=dict, repr=False)
 
     def gather(self, offset: int, length: int, at: Ints | None = None) -> Floats:
         """A row for each instant: ``length`` steps from the instant + ``offset``; NaN outside."""
@@ -74,7 +75,10 @@ class Moments:
 
     def level(self, part: str, days_ago: int = 0) -> Floats:
         """The level of a part of the window after each instant, or of the same hours some days earlier."""
-        return self.of_window(lambda rows: trimmed_mean(rows, self.trim), part, days_ago)
+        key = (*part_of(part, self.length), *part_of(part, self.judged), days_ago)
+        if key not in self.levels:
+            self.levels[key] = self.of_window(lambda rows: trimmed_mean(rows, self.trim), part, days_ago)
+        return self.levels[key]
 
     def of_window(self, measure: Callable[[Floats], Floats], part: str | None = None, days_ago: int = 0) -> Floats:
         """Something measured on rows, at the ordinary moments and at the deployment, each on its own length."""
@@ -177,8 +181,8 @@ def _usual_miss(missed: Floats) -> float:
     errors = missed[:-1][np.isfinite(missed[:-1])]
     if errors.size < _MIN_ERRORS or not np.isfinite(missed[-1]):
         return np.nan
-    sizes = np.abs(errors - np.median(errors))
-    return root_mean_square(np.minimum(sizes, np.quantile(sizes, 0.9)))
+    sizes = np.abs(errors - quantile(errors, 0.5))
+    return root_mean_square(np.minimum(sizes, quantile(sizes, 0.9)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +198,7 @@ def standing(found: Floats) -> Standing:
     errors, now = found[:-1][np.isfinite(found[:-1])], float(found[-1])
     if errors.size < _MIN_ERRORS or not np.isfinite(now):
         return Standing()
-    middle = float(np.median(errors))
+    middle = quantile(errors, 0.5)
     usual, wide = spreads(errors - middle)
     return Standing(ratio(now - middle, usual), ratio(now - middle, wide))
 
@@ -202,8 +206,8 @@ def standing(found: Floats) -> Standing:
 def spreads(errors: Floats) -> tuple[float, float]:
     """The size that two thirds of the errors keep within, and a root mean square that is at least that."""
     sizes = np.abs(errors)
-    usual = float(np.quantile(sizes, 0.6827))
-    return usual, max(usual, root_mean_square(np.minimum(sizes, np.quantile(sizes, 0.97))))
+    usual = quantile(sizes, 0.6827)
+    return usual, max(usual, root_mean_square(np.minimum(sizes, quantile(sizes, 0.97))))
 
 
 def ratio(shift: float, spread: float) -> float:
@@ -213,6 +217,15 @@ def ratio(shift: float, spread: float) -> float:
     if abs(shift) >= MAX_SCORE * spread:
         return MAX_SCORE if shift > 0 else -MAX_SCORE
     return shift / spread
+
+
+def quantile(values: Floats, share: float) -> float:
+    """Of finite values, between neighbours in proportion; many times faster than numpy's on short rows."""
+    ordered = np.sort(values)
+    place = share * (ordered.size - 1)
+    low = int(place)
+    high = min(low + 1, ordered.size - 1)
+    return float(ordered[low] + (ordered[high] - ordered[low]) * (place - low))
 
 
 def root_mean_square(sizes: Floats) -> float:

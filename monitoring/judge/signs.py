@@ -18,6 +18,7 @@ from monitoring.judge.moments import (
     misses,
     moments_of,
     part_of,
+    quantile,
     ratio,
     root_mean_square,
     spreads,
@@ -105,7 +106,7 @@ def _ordinary(moments: Moments, errors: Floats, level: float) -> Ordinary | None
     past, now = errors[:-1][np.isfinite(errors[:-1])], float(errors[-1])
     if past.size < MIN_ORDINARY or not np.isfinite(now):
         return None
-    middle = float(np.median(past))
+    middle = quantile(past, 0.5)
     late = float(weighed(misses(moments, LATE)[0])[-1])
     shift = now - middle
     usual, wide = spreads(past - middle)
@@ -167,7 +168,7 @@ def _against_usual(found: Floats) -> float:
     sizes, now = np.abs(found[:-1][np.isfinite(found[:-1])]), float(found[-1])
     if sizes.size < 5 or not np.isfinite(now):
         return 0.0
-    return ratio(now, root_mean_square(np.minimum(sizes, np.quantile(sizes, 0.95))))
+    return ratio(now, root_mean_square(np.minimum(sizes, quantile(sizes, 0.95))))
 
 
 # Effect: how large a change is against how single values move from one day to the next.
@@ -220,13 +221,13 @@ def _moves(grid: Grid, part: str) -> _Moves | None:
 
 def _median_of(values: list[float], otherwise: float) -> float:
     known = [value for value in values if np.isfinite(value)]
-    return float(np.median(known)) if known else otherwise
+    return quantile(np.array(known), 0.5) if known else otherwise
 
 
 def _middle(raw: Floats, start: int, end: int) -> float:
     values = raw[max(0, start) : max(0, end)]
     values = values[np.isfinite(values)]
-    return float(np.median(values)) if values.size else np.nan
+    return quantile(values, 0.5) if values.size else np.nan
 
 
 def _usual_move(grid: Grid) -> float:
@@ -237,10 +238,10 @@ def _usual_move(grid: Grid) -> float:
         moved = grid.before[grid.day :] - grid.before[: -grid.day]
         moved = moved[np.isfinite(moved)]
         if moved.size > 10:
-            size = 1.4826 * float(np.median(np.abs(moved - np.median(moved)))) / np.sqrt(2)
+            size = 1.4826 * quantile(np.abs(moved - quantile(moved, 0.5)), 0.5) / np.sqrt(2)
     if not np.isfinite(size):
-        size = 1.4826 * float(np.median(np.abs(known - np.median(known))))
-    return max(size, 1e-3 * float(np.median(np.abs(known))) + 1e-9 * float(np.max(np.abs(known))))
+        size = 1.4826 * quantile(np.abs(known - quantile(known, 0.5)), 0.5)
+    return max(size, 1e-3 * quantile(np.abs(known), 0.5) + 1e-9 * float(np.max(np.abs(known))))
 
 
 # Ranks: values against those of the hours before.

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from monitoring.judge.facts import Floats
-from monitoring.judge.moments import Moments, trimmed_mean
+from monitoring.judge.moments import Moments, quantile, trimmed_mean
 
 _LAGS = 6
 _MOST_VALUES = 6_000
@@ -50,8 +50,8 @@ def whiten(moments: Moments) -> Whitening | None:
     lags = _lags_of(moments.day, history.size)
     if history.size - max(lags) < 8:
         return None
-    middle = float(np.median(history))
-    size = max(float(np.quantile(np.abs(history - middle), 0.68)), 1e-12)
+    middle = quantile(history, 0.5)
+    size = max(quantile(np.abs(history - middle), 0.68), 1e-12)
     weights, usual, offset = _fit((history - middle) / size, lags)
     filled = (np.append(history, _filled_on(history[-1], values[history.size :])) - middle) / size
     reach = max(lags)
@@ -65,7 +65,7 @@ def whiten(moments: Moments) -> Whitening | None:
     past = surprises[:before][np.isfinite(surprises[:before])]
     if past.size < 8:
         return None
-    return Whitening(np.clip(surprises - np.median(past), -_LARGEST, _LARGEST), lags, weights)
+    return Whitening(np.clip(surprises - quantile(past, 0.5), -_LARGEST, _LARGEST), lags, weights)
 
 
 def _lags_of(day: int, size: int) -> tuple[int, ...]:
@@ -92,7 +92,7 @@ def _fit(values: Floats, lags: tuple[int, ...]) -> tuple[Floats, float, float]:
         weighed = rows * importance[:, None]
         found = np.asarray(np.linalg.solve(rows.T @ weighed + ridge, weighed.T @ target), float)
         missed = target - rows @ found
-        usual = 1.4826 * float(np.median(np.abs(missed - np.median(missed)))) + 1e-9
+        usual = 1.4826 * quantile(np.abs(missed - quantile(missed, 0.5)), 0.5) + 1e-9
         importance = 1.0 / np.maximum(1.0, np.abs(missed) / (2 * usual))
     return found[:-1], usual, float(found[-1])
 
@@ -126,7 +126,7 @@ class Patterns:
 
 def patterns_of(moments: Moments, white: Whitening) -> Patterns:
     """Looked for at every instant."""
-    surprised, settle = replace(moments, values=white.surprises), moments.settle
+    surprised, settle = replace(moments, values=white.surprises, levels={}), moments.settle
     rows = surprised.gather(0, settle + moments.judged)
     rows[:, :settle] = np.nan
     if moments.length != moments.judged:
