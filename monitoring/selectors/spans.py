@@ -1,7 +1,7 @@
 """How far back a page looks: a word such as 24h, or two times of the address."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from django.utils import timezone
 
@@ -18,6 +18,8 @@ RANGES = {
 #: A shorter stretch holds too little to be a line.
 SHORTEST = timedelta(minutes=1)
 LONGEST = timedelta(days=800)
+#: Nothing was measured before; what is earlier in an address is cut off, so that all sums stay within what a time bears.
+EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,8 @@ def span_of(over: str, start: datetime | None, end: datetime | None, *, now: dat
     """Return what the address asks for: `start` to `end` where both make sense, else the range `over` until now."""
     word = over if over in RANGES else default
     if start and end:
-        start, end = max(start, end - LONGEST), min(end, now + SHORTEST)
+        end = max(min(end, now + SHORTEST), EARLIEST)
+        start = max(start, end - LONGEST, EARLIEST)
         if end - start >= SHORTEST:
             return Span(start, end, word, is_zoomed=True)
     return Span(now - RANGES[word], now, word)

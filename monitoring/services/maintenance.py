@@ -1,6 +1,6 @@
 """Planning maintenance, and ending it before its time."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -8,6 +8,11 @@ from django.core.exceptions import ValidationError
 from deployments.models import Environment, Project
 from monitoring.models import HealthCheck, MaintenanceWindow
 from postdeploy.lib.claims import move
+
+#: Nobody plans further ahead; what lies further is a slip of the fingers.
+FURTHEST = timedelta(days=5 * 365)
+#: So long ago a window may begin: a form stays open for a while, a weekly one may name the week before.
+GRACE, WEEKLY_GRACE = timedelta(hours=1), timedelta(days=7)
 
 
 def plan_maintenance(
@@ -23,12 +28,9 @@ def plan_maintenance(
     every_week: bool = False,
 ) -> MaintenanceWindow:
     """Plan a window of a project, of one environment or of one check. ValidationError names the field and the fix."""
-    if ends_at <= starts_at:
-        raise ValidationError({"ends_at": "It must end after it starts."})
-    if ends_at <= now and not every_week:
-        raise ValidationError({"ends_at": "It lies in the past: readings that were taken count."})
-    if every_week and (ends_at - starts_at).days >= 7:
-        raise ValidationError({"ends_at": "A weekly window must be shorter than a week."})
+    _refuse_times(starts_at, ends_at, now, every_week=every_week)
+    if check and environment and check.environment_id != environment.pk:
+        raise ValidationError({"check": "It is of another environment; choose the check alone."})
     window = MaintenanceWindow(
         project=project,
         environment=None if check else environment,
@@ -43,6 +45,19 @@ def plan_maintenance(
     window.full_clean()
     window.save()
     return window
+
+
+def _refuse_times(starts_at: datetime, ends_at: datetime, now: datetime, *, every_week: bool) -> None:
+    if ends_at <= starts_at:
+        raise ValidationError({"ends_at": "It must end after it starts."})
+    if ends_at <= now and not every_week:
+        raise ValidationError({"ends_at": "It lies in the past: readings that were taken count."})
+    if ends_at > now + FURTHEST:
+        raise ValidationError({"ends_at": "It lies more than five years ahead; choose an earlier end."})
+    if starts_at < now - (WEEKLY_GRACE if every_week else GRACE):
+        raise ValidationError({"starts_at": "It lies in the past: readings that were taken count. Begin now or later."})
+    if every_week and (ends_at - starts_at).days >= 7:
+        raise ValidationError({"ends_at": "A weekly window must be shorter than a week."})
 
 
 def end_maintenance(*, window: MaintenanceWindow, now: datetime) -> bool:
