@@ -105,6 +105,26 @@ class RulesOutput(serializers.Serializer[Any]):
     next = serializers.CharField(allow_null=True, help_text="The `cursor` of the next page.")
 
 
+class Number(serializers.FloatField):
+    """A JSON number; true and "5" are refused rather than taken for one."""
+
+    default_error_messages = {"invalid": "Must be a number, without quotes."}
+
+    def to_internal_value(self, data: Any) -> float:
+        """Return the number."""
+        if isinstance(data, bool) or not isinstance(data, int | float):
+            self.fail("invalid")
+        try:
+            return float(data)
+        except OverflowError:
+            self.fail("invalid")
+
+
+#: Kinds that compare with a number.
+COMPARING = (RuleKind.THRESHOLD, RuleKind.RATE_OF_CHANGE)
+MAX_LABELS = 10
+
+
 class RuleInput(StrictSerializer):
     """A rule to make. It looks at one of `metric`, `aspect` (of checks) and `objective`."""
 
@@ -122,15 +142,50 @@ class RuleInput(StrictSerializer):
     window_seconds = serializers.IntegerField(
         required=False, min_value=10, max_value=86_400, help_text="For `absence`: how long nothing may arrive."
     )
-    threshold = serializers.FloatField(
-        required=False, help_text="For `rate_of_change`: the change, below 0 for a fall."
+    threshold = Number(
+        required=False,
+        help_text="Needed for `threshold` and `rate_of_change`: of the latter the change, below 0 for a fall.",
     )
-    clear_threshold = serializers.FloatField(required=False, help_text="At `threshold`, if left out.")
-    hold_seconds = serializers.IntegerField(required=False, min_value=0, max_value=86_400)
+    clear_threshold = Number(required=False, help_text="At `threshold`, if left out.")
+    hold_seconds = serializers.IntegerField(
+        required=False, min_value=0, max_value=86_400, help_text="0, if left out: it fires at the first value."
+    )
     versus = Word(Versus, required=False)
     is_relative = Flag(required=False, help_text="`rate_of_change`: per cent, or units.")
     speed = Word(Speed, required=False)
     severity = Word(AlertSeverity, required=False)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Ask for the threshold, and refuse what would be left out without a word."""
+        faults = _idle(attrs)
+        if attrs["kind"] in COMPARING and "threshold" not in attrs:
+            faults["threshold"] = "Say which number it is compared with."
+        if len(attrs.get("labels", {})) > MAX_LABELS:
+            faults["labels"] = f"Name at most {MAX_LABELS} labels."
+        if faults:
+            raise serializers.ValidationError({name: [sentence] for name, sentence in faults.items()})
+        return attrs
+
+
+def _idle(given: dict[str, Any]) -> dict[str, str]:
+    """Return the fields that a rule of this kind and subject does not look at, each with a sentence."""
+    if given["kind"] == RuleKind.BURN_RATE:
+        if "objective" not in given:
+            return {"objective": "Choose the objective whose budget it guards."}
+        names = ("metric", "aspect", "check", "labels", "threshold", "clear_threshold")
+        return {name: "A burn_rate looks at an objective alone; leave this out." for name in names if name in given}
+    faults: dict[str, str] = {
+        name: "Only a burn_rate has it; leave it out." for name in ("objective", "speed") if name in given
+    }
+    if given["kind"] == RuleKind.ABSENCE:
+        idle = "An absence compares with window_seconds; leave this out."
+        faults |= {name: idle for name in ("threshold", "clear_threshold") if name in given}
+    if "metric" in given:
+        idle = "Name a metric, or what checks measure; not both."
+        faults |= {name: idle for name in ("aspect", "check") if name in given}
+    elif given.get("labels"):
+        faults["labels"] = "Only a metric has labels; leave this out."
+    return faults
 
 
 class Rules(Endpoint):

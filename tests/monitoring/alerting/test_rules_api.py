@@ -67,7 +67,7 @@ def test_a_check_and_an_objective_can_be_watched_too(api, world):
         ({"environment": "nowhere"}, "/environment"),
         ({"check": 999}, "/check"),
         ({"kind": "burn_rate"}, "/objective"),
-        ({"kind": "burn_rate", "objective": 999}, "/objective"),
+        ({"kind": "burn_rate", "objective": 999, "metric": None, "threshold": None}, "/objective"),
         ({"clear_threshold": 900}, "/clear_threshold"),
         ({"window_seconds": 5}, "/window_seconds"),
         ({"hold_seconds": -1}, "/hold_seconds"),
@@ -96,3 +96,22 @@ def test_what_is_another_project_s_is_not_there(api, world):
     other = AlertFactory()
     assert other.pk not in [row["id"] for row in api("alerts").json()["items"]]
     assert api("rules", asked(world, metric=other.rule.metric.key)).status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("changes", "pointer"),
+    [
+        ({"threshold": None}, "/threshold"),
+        ({"threshold": True}, "/threshold"),
+        ({"threshold": 10**400}, "/threshold"),
+        ({"aspect": "response_time"}, "/aspect"),
+        ({"objective": 1}, "/objective"),
+        ({"kind": "absence"}, "/threshold"),
+        ({"kind": "burn_rate", "objective": 1}, "/metric"),
+        ({"labels": {f"l{n}": "x" for n in range(11)}}, "/labels"),
+    ],
+)
+def test_what_would_be_guessed_or_left_out_is_refused_by_name(api, world, changes, pointer):
+    response = api("rules", asked(world, **changes))
+    assert response.status_code == 400
+    assert pointer in [error["pointer"] for error in response.json()["errors"]]
