@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.core.exceptions import ValidationError
+from django.db import transaction
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.response import Response
@@ -193,9 +194,10 @@ class Checks(Endpoint):
         """Make a check."""
         values = self.body(CheckInput)
         project = project_of(request, values.pop("project"))
-        environment = ensure_environment(project=project, name=values.pop("environment"), now=request.now)
-        kind = values.pop("kind").upper()
-        check = saved(request, None, {**values, "environment": environment, "kind": kind})
+        name, kind = values.pop("environment"), values.pop("kind").upper()
+        with transaction.atomic():  # what is refused leaves no new environment behind
+            environment = ensure_environment(project=project, name=name, now=request.now)
+            check = saved(request, None, {**values, "environment": environment, "kind": kind})
         return Response(shown(request, [check])[0], status=201)
 
 

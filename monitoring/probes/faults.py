@@ -34,8 +34,13 @@ class Faults:
             return ()
 
     def secrets(self, row: Definition) -> Secrets:
-        """The opened secrets of a row."""
-        return Secrets.of(row.secrets)
+        """The opened secrets of a row; two ways to sign in, and a user that cannot be sent, are noted."""
+        secrets = Secrets.of(row.secrets)
+        if secrets.token and (secrets.user or secrets.password):
+            self.note("token", "Only one can be sent: give a bearer token, or a user and password.")
+        if ":" in secrets.user:
+            self.note("user", "A user must not contain a colon: it is what ends the name.")
+        return secrets
 
     def url(self, field: str, text: str) -> str:
         """A URL in its normal form."""

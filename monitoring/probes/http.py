@@ -172,8 +172,12 @@ def request_headers(secrets: Secrets, faults: Faults) -> Mapping[str, str]:
     """The headers to send; a bad one is noted."""
     headers = secrets.request_headers()
     for name, value in headers.items():
-        if why := header_refusal(name, value):
+        if not (why := header_refusal(name, value)):
+            continue
+        if name in secrets.headers:
             faults.note("headers", why)
+        else:
+            faults.note("token", "The token has characters that no header can carry: only printable ASCII.")
     return headers
 
 

@@ -76,7 +76,8 @@ def compile_tls(row: Definition, faults: Faults) -> TlsCheck | None:
     try:
         name = check_host(name, faults.networks) if name else host
     except UrlRefused as refused:
-        faults.note("options.server_name", str(refused))
+        why = "Write a host name, such as www.example.org." if "host and a port" in str(refused) else str(refused)
+        faults.note("options.server_name", why)
     faults.timeout_s(row)
     conditions = faults.conditions(row)
     return None if faults.found else TlsCheck(host, port, name, conditions, row.timeout_ms)

@@ -18,7 +18,7 @@ RANGES = {
 #: A shorter stretch holds too little to be a line.
 SHORTEST = timedelta(minutes=1)
 LONGEST = timedelta(days=800)
-#: Nothing was measured before; what is earlier in an address is cut off, so that all sums stay within what a time bears.
+#: Nothing was measured before: what is earlier in an address is cut off, so that sums stay within what a time bears.
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 
 

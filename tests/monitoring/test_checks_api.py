@@ -137,3 +137,21 @@ def test_a_token_without_the_scope_and_one_of_another_project_cannot_write(envir
 
 def test_an_impossible_id_is_not_there(api):
     assert api.get(f"/api/v1/checks/{2**70}").status_code == 404
+
+
+def test_a_refused_check_leaves_no_environment_behind(api, environment):
+    response = made(api, environment="brandnew", target="http://10.0.0.1/")
+    assert "/target" in pointers(response)
+    assert not environment.project.environments.filter(name="brandnew").exists()
+
+
+@pytest.mark.parametrize(
+    ("secrets", "pointer"),
+    [
+        ({"token": "日本"}, "/secrets/token"),
+        ({"token": "t", "user": "u", "password": "p"}, "/secrets/token"),
+        ({"user": "u:v", "password": "p"}, "/secrets/user"),
+    ],
+)
+def test_secrets_that_cannot_be_sent_as_meant_name_their_own_field(api, secrets, pointer):
+    assert pointer in pointers(made(api, secrets=secrets))
