@@ -277,7 +277,12 @@ class Engine:
             planned.parked_until = _moment(slot_us) + PARKED
             self.plan.put(planned, slot_us)
         logger.error("check %s could not be read: %r", planned.pk, error)
-        self._step(planned, None, f"could not be read: {error or type(error).__name__}"[:300])
+        told = (
+            "our database was away"
+            if isinstance(error, InterfaceError | OperationalError)
+            else error or type(error).__name__
+        )
+        self._step(planned, None, f"could not be read: {told}"[:300])
 
     # --- keeping ---
 

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 import pytest
-from django.db import connection
+from django.db import OperationalError, connection
 from django.test.utils import CaptureQueriesContext
 
 from monitoring.models import Failure, HealthCheck, MaintenanceWindow, MonitoringPeriod, Outage
@@ -397,3 +397,14 @@ def test_work_in_an_environment_or_project_rests_all_of_its_checks(up):
     plan_work(check, -1, 3600, health_check=None, environment=check.environment)
     plan_work(elsewhere, -1, 3600, health_check=None)
     assert Poller().round(NOW) == 0
+
+
+def test_our_own_database_away_is_told_as_such_and_not_with_its_socket(up, monkeypatch):
+    check = check_of(up)
+
+    def fail(compiled, outcome):
+        raise OperationalError('connection to server on socket "/tmp/.s.PGSQL.5432" failed')
+
+    monkeypatch.setattr("monitoring.polling.probing.Compiled.reading", fail)
+    Poller().round(NOW)
+    assert again(check).latest_detail == "could not be read: our database was away"
