@@ -81,9 +81,10 @@ class _Scale:
 
     def __call__(self, value: float) -> float:
         """Return the height of `value` from the top."""
-        if self.high == self.low:
+        whole = self.high / 2 - self.low / 2  # halves: from -1e308 to 1e308 is more than a number bears
+        if not whole:
             return self.height / 2
-        return self.height - MARGIN - (value - self.low) / (self.high - self.low) * (self.height - 2 * MARGIN)
+        return self.height - MARGIN - (value / 2 - self.low / 2) / whole * (self.height - 2 * MARGIN)
 
 
 def _scale(values: Sequence[float], height: float) -> _Scale:
