@@ -6,10 +6,15 @@ from typing import Any
 from celery import Celery
 from celery.signals import before_task_publish, setup_logging, task_postrun, task_prerun
 from django.db import close_old_connections
+from kombu.transport.redis import Channel
 
 from postdeploy import queues
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "postdeploy.settings")
+
+# What nobody has begun when the broker goes away is not given back: kombu 5.7 would try that over the connection it has
+# just lost, and end the worker instead of connecting anew. The next beat makes a lost doorbell good.
+Channel.do_restore = False
 
 app = Celery("postdeploy")
 app.config_from_object("django.conf:settings", namespace="CELERY")
