@@ -28,14 +28,19 @@ ENVIRONMENT_LABELS = (
     "environment",
 )
 _CONTROL = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
+_REPLACEMENT = "\ufffd"
 
 
 class Name(NamedTuple):
-    """What tells a series from others: metric, labels in the order of their keys, the environment if it is said."""
+    """What tells a series from others: metric, labels in the order of their keys, the environment if it is said.
+
+    `unit` is that of the values, "" when it is not said: names that differ in it are of one series.
+    """
 
     metric: str
     labels: Labels = ()
     environment: str = ""
+    unit: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,12 +159,17 @@ def name_of(metric: str, labels: Mapping[str, str]) -> Name:
     A control character in a value (a line break, say) becomes U+FFFD: it is valid where it comes from.
     """
     if any(map(_CONTROL.search, labels.values())):
-        labels = {key: _CONTROL.sub("\ufffd", value) for key, value in labels.items()}
+        labels = {key: _CONTROL.sub(_REPLACEMENT, value) for key, value in labels.items()}
+    return name_as_sent(metric, labels)
+
+
+def name_as_sent(metric: str, labels: Mapping[str, str], unit: str = "") -> Name:
+    """Return the name with its labels in order, as they are, and the environment taken out of them."""
     found = next((key for key in ENVIRONMENT_LABELS if labels.get(key)), None)
     if found is None:
-        return Name(metric, tuple(sorted(labels.items())))
+        return Name(metric, tuple(sorted(labels.items())), unit=unit)
     kept = sorted((key, value) for key, value in labels.items() if key not in ENVIRONMENT_LABELS)
-    return Name(metric, tuple(kept), labels[found])
+    return Name(metric, tuple(kept), labels[found], unit)
 
 
 def name_fault(name: Name) -> str | None:
@@ -168,9 +178,20 @@ def name_fault(name: Name) -> str | None:
         return "Name the metric, such as “orders”."
     return (
         text_fault("The metric's name", name.metric, MAX_KEY)
-        or text_fault("The environment's name", name.environment, MAX_ENVIRONMENT)
+        or (environment_fault(name.environment) if name.environment else None)
         or labels_fault(name.labels)
     )
+
+
+def environment_fault(text: str) -> str | None:
+    """Return what keeps a text from being the name of an environment, as a sentence; None when nothing does."""
+    if not text.strip():
+        return "The environment's name is blank."
+    if len(text.strip()) > MAX_ENVIRONMENT:
+        return f"The environment's name is longer than {MAX_ENVIRONMENT} characters."
+    if not text.isprintable() or _REPLACEMENT in text:
+        return "The environment's name has control characters in it, or bytes that are no UTF-8."
+    return None
 
 
 def labels_fault(labels: Labels) -> str | None:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import orjson
 
-from monitoring.formats.batch import FAR, Batch, Columns, Facts, Floats, Longs, Name, name_fault
+from monitoring.formats.batch import FAR, Batch, Columns, Facts, Floats, Longs, Name, environment_fault, name_as_sent
 from monitoring.formats.samples import (
     COLUMNS,
     MAX_SAMPLES,
@@ -38,11 +38,19 @@ class Sent:
     project: str
     environment: str
     batch: Batch
-    is_rows: bool
+    shape: str
 
     def time_of(self, sample: int) -> tuple[str | int, ...]:
         """Return the place of a sample's time in the body."""
-        return ("samples", sample, "at") if self.is_rows else ("at", sample)
+        return ("samples", sample, "at") if self.shape == "samples" else ("at", sample)
+
+    def place_of(self, name: Name, field: str) -> tuple[str | int, ...]:
+        """Return the place of a field of a name: where it comes for the first time."""
+        place = self.batch.names.index(name)
+        if self.shape == "series":
+            return "series", place, field
+        sample = int((self.batch.of == place).argmax())
+        return ("samples", sample, field) if self.shape == "samples" else ("metric", sample)
 
 
 def read_bulk(body: bytes, *, now: datetime) -> Sent:
@@ -57,7 +65,8 @@ def read_bulk(body: bytes, *, now: datetime) -> Sent:
     if faults:
         raise Refused(faults)
     reader = next(reader for names, reader in _SHAPES if names <= value.keys())
-    return Sent(_word(value, "project"), _word(value, "environment"), reader(value, now), "samples" in value)
+    shape = next(name for name in ("samples", "series", "metric") if name in value)
+    return Sent(_word(value, "project"), _word(value, "environment"), reader(value, now), shape)
 
 
 def batch_of(points: Sequence[Point]) -> Batch:
@@ -67,7 +76,7 @@ def batch_of(points: Sequence[Point]) -> Batch:
     for point in points:
         since = point.at - epoch  # type: ignore[operator]
         time_us = (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
-        name = Name(point.metric, tuple(sorted(point.labels.items())))
+        name = name_as_sent(point.metric, point.labels, point.unit)
         columns.add(name, time_us, point.value, Facts(point.unit) if point.unit else None)
     return columns.batch()
 
@@ -97,6 +106,9 @@ def _words(value: Mapping[str, Any]) -> Iterator[Fault]:
             yield Fault((name,), "Must be a string; put it in quotes.")
         elif not text.strip():
             yield Fault((name,), "Must not be empty.")
+        elif name == "environment":
+            if fault := environment_fault(text):
+                yield Fault((name,), fault)
         elif len(text.strip()) > longest:
             yield Fault((name,), f"Must not be longer than {longest} characters.")
         elif not text.isprintable():
@@ -156,10 +168,10 @@ def _names(series: Sequence[Any]) -> tuple[list[Name], dict[str, Facts]]:
     for index, entry in enumerate(series):
         if fault := _series_fault(entry, index):
             raise Refused([fault])
-        labels = entry.get("labels")
-        names.append(Name(entry["metric"].strip(), tuple(sorted(labels.items())) if labels else ()))
-        if unit := entry.get("unit"):
-            facts.setdefault(names[-1].metric, Facts(unit.strip()))
+        labels, unit = entry.get("labels"), (entry.get("unit") or "").strip()
+        names.append(name_as_sent(entry["metric"].strip(), labels or {}, unit))
+        if unit:
+            facts.setdefault(names[-1].metric, Facts(unit))
         if len(entry) == 2 and labels:
             _remember(entry, names[-1])
     return names, facts
@@ -193,12 +205,6 @@ def _series_fault(entry: Any, index: int) -> Fault | None:
         if type(label) is not str:
             return Fault(("series", index, "labels", key), "Must be a string; put it in quotes.")
     return None
-
-
-def name_faults(names: Sequence[Name]) -> list[Fault]:
-    """Return the faults of a dictionary's texts."""
-    found = ((index, name_fault(name)) for index, name in enumerate(names))
-    return [Fault(("series", index), sentence) for index, sentence in found if sentence]
 
 
 def _places(column: Sequence[Any], count: int) -> Longs:

@@ -136,6 +136,7 @@ class _Metric:
         self, point: Any, name: Name, value: float, *, is_counter: bool, unit: str = "", part: bool = False
     ) -> None:
         facts = Facts(unit, self.metric.description[:300], is_counter, part)
+        name = name._replace(unit=unit) if unit else name
         self.columns.add(name, point.time_unix_nano // 1000 or self.now_us, value, facts)
 
     def _number(self, point: Any, name: Name, is_counter: bool) -> None:

@@ -7,8 +7,9 @@ from http import HTTPMethod
 from django.http import HttpRequest, HttpResponse
 
 from monitoring import services
-from monitoring.formats.bulk import Sent, name_faults, read_bulk
-from monitoring.formats.samples import Fault
+from monitoring.formats.batch import MAX_KEY, LeftOut, Name, text_fault
+from monitoring.formats.bulk import Sent, read_bulk
+from monitoring.formats.samples import MAX_FAULTS, Fault
 from monitoring.formats.samples import Refused as RowsRefused
 from monitoring.ingest.door import Door, in_road, render_problem
 from monitoring.models import RefusalReason, SourceKind
@@ -65,6 +66,17 @@ def _pointed(refused: NamesRefused, sent: Sent) -> Exception:
     first = next(iter(refused.refused.values()))
     if first.reason == RefusalReason.NO_ENVIRONMENT:
         return RowsRefused([Fault(("environment",), "Name the environment, or choose one for this source.")])
-    if first.reason == RefusalReason.BAD_NAME and not sent.is_rows:
-        return RowsRefused(name_faults(sent.batch.names))
-    return refused
+    faults = [Fault(sent.place_of(name, _field(name, why)), why.sentence) for name, why in _pointable(refused)]
+    return RowsRefused(faults[:MAX_FAULTS]) if faults else refused
+
+
+def _pointable(refused: NamesRefused) -> list[tuple[Name, LeftOut]]:
+    """Return the names that are refused for what they say, not for want of room."""
+    reasons = (RefusalReason.BAD_NAME, RefusalReason.BAD_VALUE)
+    return [(name, why) for (_, name), why in refused.refused.items() if why.reason in reasons]
+
+
+def _field(name: Name, why: LeftOut) -> str:
+    if why.reason == RefusalReason.BAD_VALUE:
+        return "unit"
+    return "metric" if not name.metric or text_fault("", name.metric, MAX_KEY) else "labels"

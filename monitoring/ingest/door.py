@@ -13,7 +13,7 @@ from django.views.decorators.csrf import csrf_exempt
 from deployments.models import USE_NOTED_EVERY, ApiToken, Scope
 from deployments.selectors import digest_sent
 from monitoring import services
-from monitoring.formats.batch import MAX_ENVIRONMENT, BodyRefused, LeftOut
+from monitoring.formats.batch import BodyRefused, LeftOut, environment_fault
 from monitoring.formats.samples import Refused as RowsRefused
 from monitoring.models import RefusalReason
 from monitoring.services import NamesRefused, Sender, Untimely
@@ -50,7 +50,12 @@ class Door:
     now: datetime
 
     def into(self, environment: str) -> Sender:
-        """Return the sender, with `environment` for what does not say its own; "" leaves the source's."""
+        """Return the sender, with `environment` for what does not say its own; "" leaves the source's.
+
+        Refused (400) when it cannot be the name of one.
+        """
+        if environment and (fault := environment_fault(environment)):
+            raise Refused(400, fault, errors=[{"parameter": "environment", "code": "invalid", "detail": fault}])
         return replace(self.sender, environment=environment) if environment else self.sender
 
 
@@ -112,12 +117,8 @@ def enter(request: HttpRequest, kind: str, now: datetime) -> Door:
 
 
 def environment_of(request: HttpRequest) -> str:
-    """Return the environment that the address names (`?environment=…`), "" for none; Refused (400) for a bad one."""
-    name = request.GET.get("environment", "").strip() if request.META.get("QUERY_STRING") else ""
-    if len(name) > MAX_ENVIRONMENT or not name.isprintable():
-        detail = f"Must be at most {MAX_ENVIRONMENT} characters without line breaks."
-        raise Refused(400, detail, errors=[{"parameter": "environment", "code": "invalid", "detail": detail}])
-    return name
+    """Return the environment that the address names (`?environment=…`), "" for none."""
+    return request.GET.get("environment", "") if request.META.get("QUERY_STRING") else ""
 
 
 def not_allowed(request: HttpRequest, allowed: Iterable[str]) -> Refused:

@@ -20,12 +20,16 @@ from postdeploy.problems import Refused
 MAX_BYTES = 4 * 1024 * 1024
 _LABEL = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 _BASE64 = "@base64"
+#: What is left of bytes of an address that are no UTF-8.
+_NO_UTF8 = re.compile("%[89A-F][0-9A-F]")
 
 
 @in_road(SourceKind.PUSHGATEWAY, ["PUT", "POST", "DELETE"], render_problem)
 def push(request: HttpRequest, door: Door, grouping: str, environment: str = "") -> HttpResponse:
     """Store what is pushed, all or nothing: 200; 202 for a DELETE, which stores nothing."""
     labels = group_labels(grouping)
+    if _NO_UTF8.search(environment):
+        raise Refused(400, "The environment's name in the address is not valid UTF-8.", code="invalid_utf8")
     if request.method == "DELETE":
         return HttpResponse(status=202)
     if (request.content_type or "text/plain").lower() != "text/plain":
@@ -67,6 +71,6 @@ def _label(name: str, value: str) -> tuple[str, str]:
 def _decoded(text: str) -> str:
     bare = text.rstrip("=")
     try:
-        return base64.urlsafe_b64decode(bare + "=" * (-len(bare) % 4)).decode()
+        return base64.b64decode(bare + "=" * (-len(bare) % 4), altchars=b"-_", validate=True).decode()
     except ValueError:  # also of the decoding
         raise Refused(400, "A value of the address is not base64 of UTF-8.", code="bad_grouping") from None

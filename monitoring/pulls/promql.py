@@ -102,7 +102,8 @@ def _read(columns: Columns, query: Query, outcome: Outcome) -> None:
 
 
 def _named(query: Query, metric: Mapping[str, str]) -> Name:
-    return name_of(query.key, {key: value for key, value in metric.items() if key != "__name__" and value})
+    labels = {key: value for key, value in metric.items() if key != "__name__" and value}
+    return name_of(query.key, labels)._replace(unit=query.unit)
 
 
 def _data(outcome: Outcome) -> Mapping[str, Any]:

@@ -85,11 +85,15 @@ class Learner:
         metrics.know({name.metric for _, name in good})
         targets: dict[Place, tuple[_Target, float]] = {}
         for environment, name in good:
-            if environment in environments:
-                key, times = metrics.land(name)
-                targets[environment, name] = _Target(environments[environment], key, name.labels), times
-            else:
+            if environment not in environments:
                 self._refuse((environment, name), "TOO_MANY_ENVIRONMENTS", TOO_MANY_ENVIRONMENTS)
+                continue
+            try:
+                key, times = metrics.land(name)
+            except _OtherUnit as other:
+                self._refuse((environment, name), "BAD_VALUE", str(other))
+            else:
+                targets[environment, name] = _Target(environments[environment], key, name.labels), times
         series = self._found_or_made([target for target, _ in targets.values()], metrics, max_series)
         for place, (target, times) in targets.items():
             if target.key in series:
@@ -162,6 +166,10 @@ class Learner:
         )
 
 
+class _OtherUnit(Exception):
+    """The unit that was sent cannot be converted into the metric's; the text is a sentence."""
+
+
 class _Metrics:
     """The metrics of a project that a request needs."""
 
@@ -181,19 +189,23 @@ class _Metrics:
         self._stored = frozenset(self.rows)
 
     def land(self, name: Name) -> tuple[str, float]:
-        """Return the key of the metric a name belongs to, and what its values are multiplied by."""
+        """Return the key of the metric a name belongs to, and what its values are multiplied by.
+
+        Raises _OtherUnit when there is no such number.
+        """
+        said = name.unit or self.facts.get(name.metric, _UNSAID).unit
         found = landing(name.metric, dict(name.labels))
         # Some series of a name may belong to the catalogue and others not: those keep the name beside it.
         if found and (name.metric not in self._stored or found.alias.is_choosy):
             row = self._landed(found)
-            unit = self.facts.get(name.metric, _UNSAID).unit or found.alias.unit
+            unit = said or found.alias.unit
             times = factor(unit, row.unit) or factor(found.alias.unit, row.unit)
             if times and row.is_counter == found.alias.is_counter and not row.is_ratio:
                 self._want(row)
                 return row.key, times
         if name.metric not in self.rows:
             self._want(self._guessed(name.metric))
-        return name.metric, 1.0
+        return name.metric, _times(name.metric, said, self.rows[name.metric].unit)
 
     def make_missing(self, keys: Collection[str]) -> None:
         """Store those of `keys` that are new, and the averages of histograms that the catalogue knows."""
@@ -289,6 +301,17 @@ TOO_MANY_ENVIRONMENTS = (
     " likely something else."
 )
 _UNSAID = Facts()
+
+
+def _times(metric: str, said: str, kept: str) -> float:
+    """Return what values in the unit `said` are multiplied by to be in `kept`; where one is not known, by 1."""
+    if not said or not kept:
+        return 1.0
+    times = factor(said, kept)
+    if times is None:
+        sentence = f"The unit “{said}” cannot be converted: {metric[:80]} is kept in {kept}. Send {kept}, or no unit."
+        raise _OtherUnit(sentence)
+    return times
 
 
 def _too_many(max_series: int) -> str:

@@ -85,6 +85,7 @@ def forget_refusals(*, source: Source) -> None:
 
 
 def save_metric(*, metric: Metric) -> Metric:
-    """Store what a person says of a metric."""
+    """Store what a person says of a metric; what processes remember of it, such as its unit, is learnt anew."""
     metric.save()
+    MetricLimits.objects.filter(project=metric.project_id).update(generation=F("generation") + 1)
     return metric

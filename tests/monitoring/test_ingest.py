@@ -50,7 +50,7 @@ def test_an_unknown_metric_is_made_with_a_guess_at_what_it_is(environment):
 
 def test_a_known_metric_keeps_what_a_person_said_of_it(environment):
     MetricFactory(project=environment.project, key="orders", bad_direction="UP", unit="pieces")
-    send(environment, Point("orders", NOW, 12.0, unit="EUR"))
+    send(environment, Point("orders", NOW, 12.0))
     metric = Metric.objects.get()
     assert (metric.bad_direction, metric.unit) == ("UP", "pieces")
 

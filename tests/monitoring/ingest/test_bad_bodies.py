@@ -9,6 +9,7 @@ import cramjam
 import pytest
 from redis.connection import AbstractConnection
 
+from deployments.models import Environment
 from monitoring.formats.remote_write import write_request
 from monitoring.models import Refusal, Series
 from tests.api_client import ApiClient
@@ -387,3 +388,67 @@ def test_a_push_with_a_bad_line_says_which_and_stores_nothing(api):
     assert response.status_code == 400
     assert response.json()["detail"].startswith("Line 2:")
     assert Series.objects.count() == 0
+
+
+# --- names of environments, units, places -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["%00", "%0a", "%ff", "%20", "%EF%BF%BD", "x" * 101])
+@pytest.mark.parametrize("path", ["/api/v1/push/{}/metrics/job/j", "/api/v1/push/metrics/job/j?environment={}"])
+def test_an_address_that_names_no_possible_environment_is_refused_and_makes_none(api, path, name):
+    response = api.post(path.format(name), b"x 1\n", content_type=TEXT)
+    assert response.status_code == 400
+    assert "environment" in response.json()["detail"]
+    assert Environment.objects.count() == 1
+
+
+def test_a_label_that_names_no_possible_environment_is_refused_for_what_it_is(api):
+    response = send(api, "remote_write", written(({"__name__": "a", "environment": "\n"}, [(NOW_MS, 1.0)])))
+    assert (response.status_code, Environment.objects.count()) == (400, 1)
+    assert "control characters" in response.content.decode()
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [
+        {"samples": [{"metric": "orders", "value": 1, "labels": {"environment": "staging2", "shop": "de"}}]},
+        {
+            "series": [{"metric": "orders", "labels": {"environment": "staging2", "shop": "de"}}],
+            "of": [0],
+            "value": [1],
+        },
+    ],
+    ids=["rows", "columns"],
+)
+def test_a_label_of_json_names_the_environment_before_the_body_does(api, shape):
+    assert send(api, "metrics", json.dumps({"environment": "production", **shape}).encode()).status_code == 202
+    (series,) = series_of("orders")
+    assert (series.environment.name, series.labels) == ("staging2", {"shop": "de"})
+
+
+def rows(*samples):
+    return json.dumps({"environment": "production", "samples": samples}).encode()
+
+
+def test_another_unit_of_the_same_series_is_converted_also_when_the_series_is_known(api):
+    first = {"metric": "lat_u", "value": 100, "unit": "ms", "at": "2026-03-01T12:00:00Z"}
+    second = {"metric": "lat_u", "value": 2, "unit": "s", "at": "2026-03-01T12:00:01Z"}
+    third = {"metric": "lat_u", "value": 3, "unit": "s", "at": "2026-03-01T12:00:02Z"}
+    assert [send(api, "metrics", body).status_code for body in (rows(first), rows(second), rows(second, third))] == [
+        202, 202, 202,
+    ]  # fmt: skip
+    assert values_of("lat_u") == [100.0, 2000.0, 3000.0]
+
+
+def test_a_unit_that_cannot_be_converted_is_refused_at_its_place(api):
+    send(api, "metrics", rows({"metric": "lat_u", "value": 100, "unit": "ms"}))
+    response = send(api, "metrics", rows({"metric": "b", "value": 1}, {"metric": "lat_u", "value": 1, "unit": "bytes"}))
+    (error,) = response.json()["errors"]
+    assert (response.status_code, error["pointer"]) == (400, "/samples/1/unit")
+    assert "kept in ms" in error["detail"]
+    assert keys() == {"lat_u"}
+
+
+def test_a_label_without_a_name_is_refused_at_its_place(api):
+    response = send(api, "metrics", rows({"metric": "b", "value": 1}, {"metric": "a", "value": 1, "labels": {"": "x"}}))
+    assert [error["pointer"] for error in response.json()["errors"]] == ["/samples/1/labels"]
