@@ -2,24 +2,24 @@
 
 import gc
 import logging
-import resource
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime
-from functools import cache, partial
+from functools import partial
 
-import numpy as np
 from django.db import InterfaceError, OperationalError, connection
 
-from monitoring.models import Failure, HealthCheck, Outage, Series
+from monitoring.models import HealthCheck, Outage, Series
 from monitoring.polling import grid, keeping, opinions, probing, shards
 from monitoring.polling.clock import Clock
+from monitoring.polling.figures import Counts
 from monitoring.polling.keeping import Batch
 from monitoring.polling.lookout import Lookout, close_orphans
 from monitoring.polling.plan import PARKED, PATIENCE, Plan, Planned
 from monitoring.polling.pool import Pool
 from monitoring.polling.probing import NOBODY_LOOKED, Compiled, networks
+from monitoring.polling.sockets import allow_many_files
 from monitoring.probes import FailureKind, Reading
 from monitoring.probes.http import words_of
 from monitoring.transitions import DOWN, UNKNOWN, UP, is_settled, next_state
@@ -27,7 +27,6 @@ from postdeploy.lib.http import Loop, Outcome, Request
 
 logger = logging.getLogger(__name__)
 
-MANY_FILES = 65_536
 #: At most so many probes at once; what is due beyond waits, which shows as lateness.
 CONCURRENCY = 2000
 #: Probes start in small groups: their answers come together too, and each waking-up costs as much as a probe.
@@ -38,21 +37,8 @@ REFRESH_SECONDS = 1.0
 WHOLE_REFRESH_SECONDS = 30.0
 #: While the database is away results wait in memory: so many samples, then the oldest are given up.
 MOST_WAITING = 500_000
-#: An endless outage needs no thousand copies of one error page.
-EXCERPTS_IN_A_ROW = 10
 #: How long what is under way may still end when we hand over.
 LAST_PROBES_SECONDS = 1.0
-
-
-@dataclass
-class Counts:
-    """What the process did since it started, and how late its probes were since the last report."""
-
-    readings: int = 0
-    skipped: int = 0
-    lateness_us: list[int] = field(default_factory=list)
-    reported_at: float = field(default_factory=time.monotonic)
-    reported_readings: int = 0
 
 
 class Engine:
@@ -77,7 +63,6 @@ class Engine:
         self._others = 0
         self.lookout = Lookout(self._submit)
         self._start_at = self._flush_at = self._renew_at = self._refresh_at = self._whole_refresh_at = 0.0
-        self._figures = shards.Figures()
 
     def _new_loop(self) -> Loop:
         loop = Loop(networks(), idle_connections=CONCURRENCY)
@@ -223,7 +208,7 @@ class Engine:
             self._add_times(planned, reading, slot_us)
         self._step(planned, ok, reading.detail)
         if reading.kind != FailureKind.WAITING:  # for a first ping: nothing has failed
-            self.batch.failures.append((planned, _failure(planned, reading, slot_us)))
+            self.batch.failures.append((planned, keeping.failure(planned, reading, _moment(slot_us))))
         if self._others and ok is False and planned.standing.state == UP and planned.standing.failures_in_a_row == 1:
             self.batch.doubtful.add(planned.pk)
 
@@ -356,7 +341,7 @@ class Engine:
 
     def _share(self) -> None:
         mine = self.plan.shards
-        probers = shards.report(self.me, self.clock, self._report(), len(mine))
+        probers = shards.report(self.me, self.clock, self.counts.figures(len(self.plan)), len(mine))
         self._others = probers - 1
         fair = shards.fair_share(probers)
         if len(mine) > fair:
@@ -413,19 +398,6 @@ class Engine:
         shards.release(self.me, {number: until_us[number] for number in numbers})
         self.plan.drop(numbers)
 
-    def _report(self) -> shards.Figures:
-        counts, monotonic = self.counts, time.monotonic()
-        if (passed := monotonic - counts.reported_at) >= 5 and counts.lateness_us:
-            p50, p99 = np.percentile(counts.lateness_us, [50, 99]) / 1000
-            rate = (counts.readings - counts.reported_readings) / passed
-            self._figures = shards.Figures(
-                probes_per_second=rate, lateness_p50_ms=float(p50), lateness_p99_ms=float(p99)
-            )
-            counts.lateness_us, counts.reported_at, counts.reported_readings = [], monotonic, counts.readings
-        self._figures.checks = len(self.plan)
-        self._figures.readings, self._figures.skipped = counts.readings, counts.skipped
-        return self._figures
-
     def wake(self) -> None:
         """Let the run look whether it is over, from another thread."""
         self._pool.wake()
@@ -433,27 +405,6 @@ class Engine:
     def close(self) -> None:
         """Drop the connections."""
         self._loop.close()
-
-
-@cache
-def allow_many_files() -> None:
-    """Raise the limit of open files as far as the system lets us: 1024 is soon reached by connections that are kept."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = MANY_FILES if hard == resource.RLIM_INFINITY else min(hard, MANY_FILES)
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-
-
-def _failure(planned: Planned, reading: Reading, slot_us: int) -> Failure:
-    return Failure(
-        health_check_id=planned.pk,
-        scheduled_at=_moment(slot_us),
-        kind=reading.kind or "",
-        detail=reading.detail,
-        status_code=reading.status_code,
-        total_ms=reading.total_ms,
-        excerpt=reading.excerpt if planned.standing.failures_in_a_row <= EXCERPTS_IN_A_ROW else "",
-    )
 
 
 def _moment(us: int) -> datetime:

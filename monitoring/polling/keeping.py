@@ -16,10 +16,14 @@ from monitoring import store
 from monitoring.models import Failure, HealthCheck, MonitoringPeriod, Outage, Series
 from monitoring.polling import opinions, shards
 from monitoring.polling.plan import Planned
+from monitoring.probes import Reading
 from monitoring.signals import outage_began, outage_ended
 from postdeploy.lib.bells import ring
 
 logger = logging.getLogger(__name__)
+
+#: An endless outage needs no thousand copies of one error page.
+EXCERPTS_IN_A_ROW = 10
 
 
 @dataclass
@@ -60,6 +64,19 @@ class Batch:
 
     def __bool__(self) -> bool:
         return bool(self.checks or self.changed)
+
+
+def failure(planned: Planned, reading: Reading, at: datetime) -> Failure:
+    """Return the row that says why the reading of slot `at` failed."""
+    return Failure(
+        health_check_id=planned.pk,
+        scheduled_at=at,
+        kind=reading.kind or "",
+        detail=reading.detail,
+        status_code=reading.status_code,
+        total_ms=reading.total_ms,
+        excerpt=reading.excerpt if planned.standing.failures_in_a_row <= EXCERPTS_IN_A_ROW else "",
+    )
 
 
 def keep(

@@ -1,24 +1,13 @@
 """Whether our own view of the targets is clear, in one sentence for every page."""
 
-from django.core.cache import cache
 from django.db.models import Count, Min, Sum
 
 from monitoring.models import ProberOutage
 from postdeploy.lib import words
 
-_KEY, _SECONDS = "our-view", 5
-
 
 def why_blind() -> str:
-    """Return why nothing can be said of targets at the moment, or nothing; asked of the database every few seconds."""
-    kept = cache.get(_KEY)
-    if kept is None:
-        kept = _why()
-        cache.set(_KEY, kept, _SECONDS)
-    return str(kept)
-
-
-def _why() -> str:
+    """Return why nothing can be said of targets at the moment, or nothing."""
     found = ProberOutage.objects.open().aggregate(
         count=Count("pk"), checks=Sum("checks"), reason=Min("reason"), names=Min("prober_name")
     )

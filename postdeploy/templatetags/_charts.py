@@ -54,7 +54,7 @@ def _lines(data: Mapping[str, Any]) -> Iterable[tuple[str, Sequence[Point]]]:
 
 
 def _mark(mark: Mapping[str, Any], x: float) -> str:
-    style = {"rollback": " mark--rollback", "configuration": " mark--configuration"}.get(mark["kind"], "")
+    style = {"rollback": " mark--rollback", "configuration": " mark--configuration"}.get(mark.get("kind", ""), "")
     return f'<line class="mark{style}" x1="{x:.1f}" x2="{x:.1f}" y1="0" y2="{HEIGHT:g}"/>'
 
 
