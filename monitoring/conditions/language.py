@@ -9,7 +9,7 @@ from functools import lru_cache
 
 from monitoring.conditions.kinds import Answers, Condition, Difference, Number, Status, Text, Time
 from monitoring.conditions.paths import MISSING, Steps, parse_json_path
-from monitoring.conditions.patterns import Pattern
+from monitoring.conditions.patterns import Pattern, compiled
 from monitoring.conditions.problems import ConditionRefused, ConditionsRefused, Problem
 from monitoring.conditions.scanner import Scanner, listed
 from monitoring.conditions.values import Json, Literal
@@ -154,6 +154,8 @@ def _time(scanner: Scanner) -> Condition:
         raise scanner.refuse(
             "Write the unit of the time: ms, s, min or h, such as: time < 500 ms.", scanner.at - len(unit)
         )
+    if value < 0:
+        raise scanner.refuse("Nothing takes less than no time: write it without the sign.")
     return Time(sign, value * _MILLISECONDS[unit])
 
 
@@ -217,6 +219,14 @@ def _text(scanner: Scanner, name: str, verbs: tuple[str, ...], example: str, fai
     return Text(name, bare, wanted, is_not, failure)
 
 
+def _protocol(scanner: Scanner) -> Condition:
+    condition = _text(scanner, "protocol", ("==", "!=", "contains"), "protocol is HTTP/2", "PROTOCOL")
+    if isinstance(condition, Text) and condition.verb == "==" and condition.wanted not in _PROTOCOLS:
+        raise scanner.refuse(f"No answer has this protocol; write {listed(_PROTOCOLS)}.")
+    return condition
+
+
+_PROTOCOLS = ("HTTP/1.0", "HTTP/1.1", "HTTP/2", "TLSv1.2", "TLSv1.3")
 _HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 
 
@@ -327,7 +337,7 @@ _READ: dict[str, Callable[[Scanner], Condition]] = {
     "certificate": _certificate,
     "redirects": _plain("redirects", "redirects == 0", "REDIRECTS"),
     "size": _size,
-    "protocol": _text_of("protocol", ("==", "!=", "contains"), "protocol is HTTP/2", "PROTOCOL"),
+    "protocol": _protocol,
     "answer": _text_of("answer", _TEXT_VERBS, 'answer contains "220"', "ANSWER"),
     "answers": _answers,
     "difference": _difference,
@@ -362,6 +372,8 @@ def parse_source(text: str) -> Source:
             raise scanner.refuse("The name of a header is needed here, such as: header location.")
     elif kind == "body":
         source = Source(kind, pattern=scanner.pattern())
+        if not source.pattern or not compiled(source.pattern.text, source.pattern.flags).groups:
+            raise scanner.refuse(r"Put round brackets around what is taken, such as: body /token=(\w+)/.")
     else:
         raise scanner.refuse(r"Say where the value is: json id, header location or body /token=(\w+)/.", 0)
     scanner.end()

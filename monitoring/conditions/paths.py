@@ -31,6 +31,8 @@ def parse_json_path(text: str) -> Steps:
         match = _STEP.match(path, at)
         if not match or (at > 0 and match.group(1) and path[at] != "."):
             raise ConditionRefused(f"The path cannot be read from “{path[at : at + 40]}” on; write data.items[0].ok.")
+        if match.group(2) and len(match.group(2)) > 9:
+            raise ConditionRefused(f"No list is so long: “{match.group()[:40]}”; write data.items[0].ok.")
         steps.append(next(group for group in match.groups() if group is not None))
         at = match.end()
     return tuple(steps)

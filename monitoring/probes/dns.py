@@ -11,6 +11,7 @@ import dns.name
 import dns.resolver
 
 from monitoring.conditions import Answer, Condition
+from monitoring.conditions.kinds import Answers
 from monitoring.probes.definitions import Definition
 from monitoring.probes.faults import Faults
 from monitoring.probes.readings import FailureKind, Seen, milliseconds
@@ -18,6 +19,8 @@ from postdeploy.lib.addresses import Network, refusal
 from postdeploy.lib.http import Timings
 
 RECORDS = ("A", "AAAA", "CNAME", "MX", "NS", "TXT", "CAA", "SRV", "SOA", "PTR")
+#: Records that are addresses, and of which version.
+_ADDRESSES = {"A": 4, "AAAA": 6}
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +92,21 @@ def compile_dns(row: Definition, faults: Faults) -> DnsCheck | None:
     resolver = _resolver(str(row.options.get("resolver", "")).strip(), faults)
     faults.timeout_s(row)
     conditions = faults.conditions(row)
+    _compare_with_addresses(record, conditions, faults)
     return None if faults.found else DnsCheck(name, record, resolver, conditions, row.timeout_ms)
+
+
+def _compare_with_addresses(record: str, conditions: Iterable[Condition], faults: Faults) -> None:
+    """Note what no record of addresses can be."""
+    for condition in conditions:
+        for wanted in condition.wanted if isinstance(condition, Answers) and record in _ADDRESSES else ():
+            try:
+                is_fit = ipaddress.ip_address(wanted).version == _ADDRESSES[record]
+            except ValueError:
+                is_fit = False
+            if not is_fit:
+                example = "192.0.2.10" if record == "A" else "2001:db8::1"
+                faults.note("conditions", f"“{wanted[:40]}” is never in a record of type {record}; write {example}.")
 
 
 def _name(text: str, faults: Faults) -> str:

@@ -7,6 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitoring.conditions import SUBJECTS, Answer, ConditionsRefused, examine, parse
+from monitoring.conditions.language import parse_line, parse_source
+from monitoring.conditions.problems import ConditionRefused
 
 
 def judged(text: str, kind: str = "HTTP", **answer) -> str | None:
@@ -255,3 +257,22 @@ def test_any_words_of_the_language_are_read_or_refused_and_any_answer_is_judged(
             assert line.condition.found(answer)
             complaint = line.condition.complaint(answer)
             assert complaint is None or complaint
+
+
+@pytest.mark.parametrize(
+    ("line", "part"),
+    [
+        ("time < -5 ms", "without the sign"),
+        ("protocol is HTTP/9", "HTTP/2"),
+        ("json a[99999999999999999999] == 1", "No list is so long"),
+    ],
+)
+def test_what_no_answer_can_meet_is_refused_with_the_fix(line, part):
+    with pytest.raises(ConditionRefused, match=part):
+        parse_line(line)
+
+
+def test_a_pattern_that_takes_nothing_is_no_place_of_a_value():
+    with pytest.raises(ConditionRefused, match="round brackets"):
+        parse_source("body /token/")
+    assert parse_source(r"body /token=(\w+)/").pattern

@@ -142,3 +142,9 @@ def test_a_bad_dns_check_is_refused(target, options, field, part):
 @pytest.mark.parametrize("resolver", ["8.8.8.8", "9.9.9.9:5353", "2606:4700:4700::1111", "[2606:4700:4700::1111]:53"])
 def test_a_resolver_is_an_address_with_or_without_a_port(resolver):
     assert faults("shop.example", kind="DNS", options={"resolver": resolver}) == {}
+
+
+@pytest.mark.parametrize(("record", "wanted"), [("A", "not-an-ip"), ("A", "2001:db8::1"), ("AAAA", "192.0.2.10")])
+def test_what_can_never_be_in_a_record_is_refused(record, wanted):
+    found = faults("shop.example", kind="DNS", options={"record": record}, conditions=f"answers contain {wanted}")
+    assert "never in a record" in found["conditions"]
