@@ -26,7 +26,8 @@ from monitoring.selectors.rule_words import ASPECTS, rule_sentence
 from postdeploy.forms import DurationField
 
 MAX_LABELS = 10
-WAYS = [(Direction.ABOVE, "above, or rises by more than"), (Direction.BELOW, "below, or falls by more than")]
+WAYS = [(Direction.ABOVE, "higher than"), (Direction.BELOW, "lower than")]
+_NUMBER = {"invalid": "Type a number with a point, such as 1.5."}
 #: What cannot be left empty where it shows.
 ASKED = (
     "subject",
@@ -65,7 +66,8 @@ class LabelsField(forms.CharField):
             name, sign, wanted = (piece.strip() for piece in part.partition("="))
             if not (name and sign and wanted):
                 raise ValidationError("Write labels as name=value, with commas between them: shop=de, region=eu.")
-            found[name] = wanted
+            if found.setdefault(name, wanted) != wanted:
+                raise ValidationError(f"A series has one {name[:40]}: write it once.")
         if len(found) > MAX_LABELS:
             raise ValidationError(f"Name at most {MAX_LABELS} labels.")
         return found
@@ -91,9 +93,9 @@ class RuleForm(forms.Form):
     environment = forms.ModelChoiceField(Environment.objects.none(), required=False, empty_label="each environment")
     aggregate = forms.ChoiceField(label="Value", choices=Aggregate, required=False, initial=Aggregate.MEAN)
     direction = forms.ChoiceField(label="Is", choices=WAYS, required=False, initial=Direction.ABOVE)
-    threshold = forms.FloatField(label="Threshold", required=False)
+    threshold = forms.FloatField(label="Threshold", required=False, error_messages=_NUMBER)
     clear_threshold = forms.FloatField(
-        label="Well again at", required=False,
+        label="Well again at", required=False, error_messages=_NUMBER,
         help_text="Between the two nothing changes, so that it does not flap. Empty: at the threshold.",
     )  # fmt: skip
     is_relative = forms.ChoiceField(label="In", choices=[("1", "per cent"), ("", "units")], required=False, initial="1")
@@ -142,7 +144,9 @@ class RuleForm(forms.Form):
         given = super().clean() or {}
         kind = given.get("kind")
         if kind in (RuleKind.THRESHOLD, RuleKind.RATE_OF_CHANGE) and given.get("threshold") is None:
-            self._ask("threshold", "Type a number.")
+            self._ask("threshold", "Type a number, such as 5 or 0.5.")
+        if kind == RuleKind.RATE_OF_CHANGE and (given.get("threshold") or 0) < 0:
+            self._ask("threshold", "Type the change without its sign; for a fall choose “lower than”.")
         if kind != RuleKind.BURN_RATE:
             if not given.get("window_seconds"):
                 self._ask("window_seconds", "Type a duration, such as 5 min.")

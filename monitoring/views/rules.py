@@ -148,7 +148,8 @@ def rule_preview(request: HttpRequest, project: str) -> HttpResponse:
     """Say what a rule that is being typed would have done; nothing is stored."""
     found = project_for(request.user, project, at_least=Role.MAINTAINER)
     form = RuleForm(found, environments_of(request, found), request.POST)
-    result: Preview | str = _waiting_for(form)
+    is_touched = any(request.POST.get(name) for name in ("subject", "objective", "threshold"))
+    result: Preview | str = _waiting_for(form) if is_touched else ""
     if form.is_valid():
         result = _previewed(found, form, None)
         result = _waiting_for(form) if form.errors else result

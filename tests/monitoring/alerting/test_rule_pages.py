@@ -105,7 +105,13 @@ def test_the_preview_says_how_often_a_rule_that_is_typed_would_have_fired(page, 
 def test_the_preview_of_half_a_form_says_what_is_missing(page, world):
     response = page("alerts/rules/preview/", form(world, threshold=""))
     assert response.status_code == 200
-    assert "Threshold: Type a number." in text_of(response)
+    assert "Threshold: Type a number, such as" in text_of(response)
+
+
+def test_the_preview_of_an_untouched_form_complains_of_nothing(page, world):
+    text = text_of(page("alerts/rules/preview/", form(world, subject="", threshold="")))
+    assert "Fill in the rule" in text
+    assert "Choose what it looks at" not in text
 
 
 def test_the_preview_of_bounds_the_wrong_way_round_says_so(page, world):
@@ -141,8 +147,11 @@ def test_a_fall_is_typed_without_its_sign(page, world):
     [
         ({"subject": ""}, "Choose what it looks at."),
         ({"kind": "BURN_RATE"}, "Choose the objective whose budget it guards."),
-        ({"threshold": "nan"}, "Enter a number."),
+        ({"threshold": "nan"}, "Type a number with a point"),
+        ({"threshold": "1,5"}, "Type a number with a point"),
+        ({"kind": "RATE_OF_CHANGE", "threshold": "-5", "clear_threshold": ""}, "without its sign"),
         ({"labels": "shop"}, "Write labels as name=value"),
+        ({"labels": "shop=de, shop=at"}, "write it once"),
         ({"window_seconds": "5"}, "Write a duration with its unit"),
         ({"window_seconds": "2 d"}, "It must be between"),
         ({"name": "Slow checkout"}, "There is a rule of this name already."),
