@@ -133,7 +133,12 @@ class RuleInput(StrictSerializer):
     kind = Word(RuleKind, required=False, default=RuleKind.THRESHOLD.value)
     environment = Line(required=False, max_length=100, help_text="Each of them, if left out.")
     metric = Line(required=False, max_length=120, help_text="Its key.")
-    aspect = serializers.ChoiceField(sorted(ASPECTS), required=False, help_text="What checks measure.")
+    aspect = serializers.ChoiceField(
+        sorted(ASPECTS),
+        required=False,
+        help_text="What checks measure.",
+        error_messages={"invalid_choice": f"Must be one of: {', '.join(sorted(ASPECTS))}."},
+    )
     check = serializers.IntegerField(required=False, min_value=1, max_value=2**62, help_text="Each check, if left out.")
     objective = serializers.IntegerField(required=False, min_value=1, max_value=2**62, help_text="For `burn_rate`.")
     labels = serializers.DictField(child=Line(max_length=200), required=False, help_text="A series must carry these.")

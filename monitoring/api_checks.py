@@ -82,7 +82,11 @@ class CheckInput(ChangeInput):
     project = Line(max_length=60)
     environment = Line(max_length=100, help_text="One that was never named is created.")
     name = Line(max_length=100)
-    kind = serializers.ChoiceField([(kind.lower(), words) for kind, words in CHOICES], default="http")
+    kind = serializers.ChoiceField(
+        [(kind.lower(), words) for kind, words in CHOICES],
+        default="http",
+        error_messages={"invalid_choice": f"Must be one of: {', '.join(kind.lower() for kind, _ in CHOICES)}."},
+    )
 
 
 class Nothing(StrictSerializer):

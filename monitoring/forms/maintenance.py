@@ -28,11 +28,14 @@ class CheckField(forms.ModelChoiceField):  # type: ignore[type-arg]  # no generi
         return f"{obj.name} ({obj.environment.name})"
 
 
+_TIME = {"invalid": "Write a day and a time, such as 2026-11-24 18:30."}
+
+
 class MaintenanceForm(forms.Form):
     """When, of what, and why."""
 
-    starts_at = forms.DateTimeField(label="From", widget=Moment())
-    ends_at = forms.DateTimeField(label="Until", widget=Moment())
+    starts_at = forms.DateTimeField(label="From", widget=Moment(), error_messages=_TIME)
+    ends_at = forms.DateTimeField(label="Until", widget=Moment(), error_messages=_TIME)
     environment = forms.ModelChoiceField(Environment.objects.none(), required=False, empty_label="all of the project")
     check = CheckField(HealthCheck.objects.none(), required=False, empty_label="all checks", label="Or one check")
     every_week = forms.BooleanField(

@@ -54,9 +54,17 @@ def validate(check: HealthCheck) -> None:
     try:
         check.full_clean()
     except ValidationError as error:
-        raise ValidationError(error.message_dict) from None
+        raise ValidationError(_said(error)) from None
     if found := check_refusals(check):
         raise ValidationError({name: [sentence] for name, sentence in found.items()})
+
+
+def _said(error: ValidationError) -> dict[str, list[str]]:
+    found = error.message_dict
+    taken = "This environment has a check of this name already; choose another name."
+    if "__all__" in found:
+        found["__all__"] = [taken if "already exists" in text else text for text in found["__all__"]]
+    return found
 
 
 def check_refusals(check: HealthCheck) -> dict[str, str]:

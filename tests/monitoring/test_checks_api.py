@@ -75,7 +75,7 @@ def test_a_check_is_made_and_its_secrets_are_only_named(api):
             "a whole number",
         ),
         ({"kind": "flow", "target": "", "options": {"steps": "GET"}}, "/options/steps", "Line 1"),
-        ({"kind": "smoke"}, "/kind", "not a valid choice"),
+        ({"kind": "smoke"}, "/kind", "Must be one of: http, tcp"),
         ({"nme": "x"}, "/nme", "no such field"),
         ({"name": ""}, "/name", "blank"),
     ],
