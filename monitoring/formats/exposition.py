@@ -32,6 +32,12 @@ def read_exposition(text: str, *, now_us: int, labels: Mapping[str, str] | None 
 
     Raises BodyRefused with the number of the line that is no sample. NaN says that there is no value.
     """
+    return read_lines(text, now_us=now_us, labels=labels)[0]
+
+
+def read_lines(text: str, *, now_us: int, labels: Mapping[str, str] | None = None) -> tuple[Batch, list[int]]:
+    """Return the samples of a text as `read_exposition` does, and the number of each sample's line."""
+    numbers: list[int] = []
     columns, reader = Columns(), _Reader(labels or {})
     lines = text.split("\n", MAX_LINES)
     if len(lines) > MAX_LINES:
@@ -45,7 +51,8 @@ def read_exposition(text: str, *, now_us: int, labels: Mapping[str, str] | None 
                 reader.read(columns, line, now_us)
             except ValueError as error:
                 raise BodyRefused(f"Line {number}: {error}", code="invalid_line", pointer=str(number)) from None
-    return columns.batch()
+            numbers.extend([number] * (len(columns) - len(numbers)))
+    return columns.batch(), numbers
 
 
 def is_counter_name(metric: str) -> bool:

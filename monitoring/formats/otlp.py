@@ -6,6 +6,7 @@ Prometheus: `_count`, `_sum` and `_bucket` with the label `le`. Points with the 
 
 import json
 import math
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -26,6 +27,8 @@ RESOURCE_LABELS = ("service.name", "service.namespace", "service.instance.id", "
 #: Of an exponential histogram two buckets for each doubling are kept, whatever resolution it was sent in.
 SCALE, MOST_BUCKETS = 1, 80
 MAX_DEPTH = 32
+#: How protobuf's reader begins what it says of a field, such as "Failed to parse resourceMetrics field: Failed to …".
+_PLACE = re.compile(r"Failed to parse (\w+) field: ")
 
 _DELTA, _CUMULATIVE = 1, 2
 _NO_VALUE = 1
@@ -91,10 +94,12 @@ def _parsed_json(body: bytes) -> ExportMetricsServiceRequest:
     request = ExportMetricsServiceRequest()
     try:
         if not isinstance(value, dict):
-            raise TypeError("it must be an object.")
+            raise BodyRefused("The body must be a JSON object with resourceMetrics.", code="invalid_otlp")
         return json_format.ParseDict(value, request, ignore_unknown_fields=True)
     except (json_format.ParseError, AttributeError, KeyError, TypeError, ValueError) as error:
-        detail = f"The body is not an ExportMetricsServiceRequest in JSON: {str(error)[:200]}"
+        place = ".".join(_PLACE.findall(str(error)))
+        where = f" Something in {place} is of another type than the standard says." if place else ""
+        detail = f"The body is not an ExportMetricsServiceRequest in JSON.{where}"
         raise BodyRefused(detail, code="invalid_otlp") from None
 
 

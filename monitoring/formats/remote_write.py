@@ -12,7 +12,7 @@ import cramjam
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from google.protobuf.message import DecodeError
 
-from monitoring.formats.batch import Batch, BodyRefused, Columns, Facts, Name, name_of
+from monitoring.formats.batch import Batch, BodyRefused, Columns, Facts, Name, name_of, shown
 from monitoring.formats.exposition import is_counter_name
 
 CONTENT_TYPE = "application/x-protobuf"
@@ -82,7 +82,7 @@ def _add(columns: Columns, series: Any) -> None:
     metric = labels.pop("__name__", "")
     name = name_of(metric, labels)
     if fault := _fault(series, metric, name):
-        columns.leave_out("BAD_NAME", fault, example=str(labels)[:200], count=len(series.samples))
+        columns.leave_out("BAD_NAME", fault, example=shown(name)[:200], count=len(series.samples))
         return
     facts = Facts(is_counter=is_counter_name(metric))
     for sample in series.samples:

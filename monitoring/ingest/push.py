@@ -10,9 +10,11 @@ import re
 from django.http import HttpRequest, HttpResponse
 
 from monitoring import services
-from monitoring.formats.exposition import read_exposition
+from monitoring.formats.batch import Batch, BodyRefused, LeftOut, Name, shown
+from monitoring.formats.exposition import read_lines
 from monitoring.ingest.door import Door, environment_of, in_road, render_problem
-from monitoring.models import SourceKind
+from monitoring.models import RefusalReason, SourceKind
+from monitoring.services import NamesRefused, Untimely
 from monitoring.store import microseconds
 from postdeploy.parsers import inflated, read_raw
 from postdeploy.problems import Refused
@@ -20,6 +22,9 @@ from postdeploy.problems import Refused
 MAX_BYTES = 4 * 1024 * 1024
 _LABEL = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 _BASE64 = "@base64"
+_TIMES = " A time is in milliseconds since 1970; leave it out where it is now."
+#: A series that is refused is told up to so many characters.
+MOST_SHOWN = 80
 #: What is left of bytes of an address that are no UTF-8.
 _NO_UTF8 = re.compile("%[89A-F][0-9A-F]")
 
@@ -40,12 +45,32 @@ def push(request: HttpRequest, door: Door, grouping: str, environment: str = "")
         text = body.decode()
     except UnicodeDecodeError as error:
         raise Refused(400, f"The body is not valid UTF-8 (byte {error.start}).", code="invalid_utf8") from None
-    batch = read_exposition(text, now_us=microseconds(door.now), labels=labels)
+    batch, lines = read_lines(text, now_us=microseconds(door.now), labels=labels)
     sender = door.into(environment or environment_of(request))
-    taken = services.ingest(sender=sender, batch=batch, is_partial=False, now=door.now)
+    try:
+        taken = services.ingest(sender=sender, batch=batch, is_partial=False, now=door.now)
+    except Untimely as untimely:
+        name = batch.names[batch.of[untimely.place]]
+        raise _of_line(lines[untimely.place], name, untimely.left_out, _TIMES) from None
+    except NamesRefused as refused:
+        raise _of_name(refused, batch, lines) from None
     if taken.left_out:
         services.note_refusals(source_id=door.source_id, left_out=taken.left_out, now=door.now)
     return HttpResponse(status=200)
+
+
+def _of_name(refused: NamesRefused, batch: Batch, lines: list[int]) -> Exception:
+    """Name the line where a name comes first; want of room and of an environment is not of one line."""
+    (_, name), why = next(iter(refused.refused.items()))
+    if why.reason not in (RefusalReason.BAD_NAME, RefusalReason.BAD_VALUE):
+        return refused
+    return _of_line(lines[int((batch.of == batch.names.index(name)).argmax())], name, why)
+
+
+def _of_line(line: int, name: Name, why: LeftOut, fix: str = "") -> BodyRefused:
+    series = shown(name)
+    series = series if len(series) <= MOST_SHOWN else f"{series[:MOST_SHOWN]}…"
+    return BodyRefused(f"Line {line}: {series}: {why.sentence}{fix}", code=why.reason.lower(), pointer=str(line))
 
 
 def group_labels(grouping: str) -> dict[str, str]:

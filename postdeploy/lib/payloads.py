@@ -121,7 +121,7 @@ class _Reader:
         return self._mark("number_too_large", f"The integer {text[:40]} does not fit into 64 bits.")
 
     def _constant(self, text: str) -> object:
-        return self._mark("not_a_number", f"{text} is not a JSON number; leave the value out or send null.")
+        return self._mark("not_a_number", f"{text} is not a JSON number; leave it out.")
 
 
 def _refuse_bad(value: object) -> None:

@@ -452,3 +452,26 @@ def test_a_unit_that_cannot_be_converted_is_refused_at_its_place(api):
 def test_a_label_without_a_name_is_refused_at_its_place(api):
     response = send(api, "metrics", rows({"metric": "b", "value": 1}, {"metric": "a", "value": 1, "labels": {"": "x"}}))
     assert [error["pointer"] for error in response.json()["errors"]] == ["/samples/1/labels"]
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [("badm 1 1000", 'badm{job="a"}: Is older than'), ("badm 1 99999999999999", 'badm{job="a"}: Lies in the future.'),
+     ('badm{k="%s"} 1' % ("x" * 250), "longer than 200 characters")],
+    ids=["old", "ahead", "long"],
+)  # fmt: skip
+def test_a_push_that_is_refused_says_the_line_and_the_series_briefly(api, line, told):
+    response = send(api, "push", f"okm 1\nokm +Inf\n{line}\n".encode())
+    detail = response.json()["detail"]
+    assert (response.status_code, detail.startswith("Line 3: badm"), len(detail) < 260) == (400, True, True)
+    assert told in detail
+    assert response.json()["errors"][0]["pointer"] == "3"
+
+
+def test_refusals_do_not_speak_of_the_libraries_that_read(api):
+    body = {"resourceMetrics": [{"scopeMetrics": [{"metrics": [{"name": 5}]}]}]}
+    told = send(api, "otlp_json", json.dumps(body).encode()).json()["message"]
+    assert "resourceMetrics.scopeMetrics.metrics.name" in told
+    assert "int" not in told.replace("Something in", "")
+    unnamed = send(api, "remote_write", written(({"shop": "de"}, [(NOW_MS, 1.0)]))).content.decode()
+    assert 'Such as {shop="de"}.' in unnamed
