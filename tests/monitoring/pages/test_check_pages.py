@@ -226,7 +226,11 @@ def test_maintenance_is_planned_seen_and_ended_early(person, environment):
 
 @pytest.mark.parametrize(
     ("hours", "sentence"),
-    [((2, 1), "It must end after it starts."), ((-3, -2), "It lies in the past"), ((0, None), "Enter a valid")],
+    [
+        ((2, 1), "It must end after it starts."),
+        ((-3, -2), "It lies in the past"),
+        ((0, None), "Write a day and a time"),
+    ],
 )
 def test_a_window_that_makes_no_sense_is_refused_beside_its_field(person, environment, hours, sentence):
     now = timezone.now()
