@@ -73,13 +73,14 @@ def unit_of_subject(rule: AlertRule) -> str:
 
 def rule_sentence(rule: AlertRule) -> str:
     """Return what a rule asks: "mean of Checkout p95 over 5 min above 800 ms for 10 min"."""
-    return f"{_asked(rule)}{_lasting(rule.hold_seconds)}"
+    return _asked(rule) if rule.kind == RuleKind.ABSENCE else f"{_asked(rule)}{_lasting(rule.hold_seconds)}"
 
 
 def _asked(rule: AlertRule) -> str:
     subject = subject_of_rule(rule)
     if rule.kind == RuleKind.ABSENCE:
-        return f"no samples of {subject} for {words.period(rule.window_seconds)}"
+        still = f", and none {words.period(rule.hold_seconds)} later" if rule.hold_seconds else ""
+        return f"no samples of {subject} for {words.period(rule.window_seconds)}{still}"
     if rule.kind == RuleKind.BURN_RATE:
         return f"the error budget of {subject} {_SPEEDS[Speed(rule.speed)]}"
     value = f"{_OF[Aggregate(rule.aggregate)]} {subject} over {words.period(rule.window_seconds)}"

@@ -284,3 +284,11 @@ def test_rules_of_other_projects_are_not_there(page, world):
     assert page(f"alerts/rules/{other.pk}/delete/", {}).status_code == 404
     response = page("alerts/rules/new/", form(world, subject=f"metric:{other.metric_id}"))
     assert response.status_code == 400
+
+
+def test_a_rule_without_a_name_is_told_once_and_silence_can_be_understood(page, world):
+    page("alerts/rules/new/", form(world, kind="ABSENCE", name="", window_seconds="10 s", hold_seconds="5 min"))
+    sentence = "No samples of Checkout p95 for 10 s, and none 5 min later"
+    text = text_of(page("alerts/"))
+    assert sentence in text
+    assert f'<div class="meta">{sentence}' not in text
