@@ -110,7 +110,8 @@ def _chart_label(check: HealthCheck, samples: Samples, span: Span) -> str:
     if not len(samples.times):
         return f"{check.name}: no answers in {span.told}"
     low, high = words.number(round(samples.values.min())), words.quantity(round(samples.values.max()), "ms")
-    return f"Response time of {check.name} over {span.told}: {low} to {high}"
+    what = "Run time" if check.ping_key else "Response time"
+    return f"{what} of {check.name} over {span.told}: {low} to {high}"
 
 
 def _where_it_goes(lines: Mapping[str, Samples], marks: Sequence[Mark], span: Span) -> str:
