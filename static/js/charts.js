@@ -44,9 +44,12 @@
   const span = data => (data.window ? data.window[1] - data.window[0] : data.times.at(-1) - data.times[0]) || 0;
   const since = seconds => seconds ? `+${window.pd.duration(seconds)}` : 'release';
   const instant = (data, seconds) => data.relative ? since(seconds) : span(data) > 86_400 ? `${day(seconds)} ${time(seconds)}` : time(seconds);
+  const READABLE = 1e15;           // longer numbers are written with their power of ten
   function figure(value) {
     if (value == null) return 'no data';
-    const size = Math.abs(value), digits = size >= 100 || Number.isInteger(value) ? 0 : size >= 10 ? 1 : 2;
+    const size = Math.abs(value);
+    if (size >= READABLE) return value.toExponential(2).replace(/-/g, '\u2212');
+    const digits = size >= 100 || Number.isInteger(value) ? 0 : size >= 10 ? 1 : 2;
     const text = size && size < 1 ? value.toLocaleString('en', { maximumSignificantDigits: 2 }) : value.toLocaleString('en', { maximumFractionDigits: digits });
     return text.replace('-', '\u2212');
   }
@@ -185,7 +188,8 @@
     return (_, splits) => {
       const isBytes = unit.startsWith('bytes'), step = isBytes ? byteStep(splits.at(-1)) : 0;
       const told = isBytes ? BYTES[step] + unit.slice(5) : unit;
-      return splits.map((value, i) => (+(value / 1024 ** step).toPrecision(6)).toLocaleString('en', { maximumFractionDigits: 6 }) + (i === splits.length - 1 && told ? ` ${told}` : ''));
+      const short = value => Math.abs(value) >= READABLE ? value.toExponential() : value.toLocaleString('en', { maximumFractionDigits: 6 });
+      return splits.map((value, i) => short(+(value / 1024 ** step).toPrecision(6)) + (i === splits.length - 1 && told ? ` ${told}` : ''));
     };
   }
   function axes(chart, colours) {
