@@ -8,7 +8,7 @@ from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.http import QueryDict
 
-from deployments.models import MASK, Environment
+from deployments.models import MASK, Environment, Project
 from monitoring.models import Source, SourceKind
 from monitoring.pulls import MAX_BACKFILL, ConfigRefused
 from monitoring.services import PulledFacts, definition_of
@@ -48,9 +48,14 @@ class PulledForm(forms.Form):
     GROUPS: ClassVar[tuple[tuple[str, tuple[str, ...]], ...]] = ()
 
     def __init__(
-        self, environments: QuerySet[Environment], data: QueryDict | None = None, *, source: Source | None = None
+        self,
+        environments: QuerySet[Environment],
+        data: QueryDict | None = None,
+        *,
+        project: Project,
+        source: Source | None = None,
     ) -> None:
-        self.source = source
+        self.project, self.source = project, source
         self.stored = _stored(source)
         super().__init__(data, initial=self._initial())
         field = self.fields["environment"]
@@ -67,12 +72,25 @@ class PulledForm(forms.Form):
     def clean(self) -> dict[str, Any]:
         """Refuse what cannot be fetched, beside its field."""
         values = super().clean() or {}
+        every = values.get("interval_seconds")
+        if every and values.get("timeout_seconds", 0) > every:
+            self.add_error("timeout_seconds", f"Must not be longer than Every, which is {every} s.")
         if not self.errors:
             try:
                 self.definition()
             except ConfigRefused as refused:
                 self.add_error(refused.field if refused.field in self.fields else None, refused.sentence)
         return values
+
+    def clean_name(self) -> str:
+        """Return the name; no other source of the project that we fetch from has it."""
+        name: str = self.cleaned_data["name"]
+        others = Source.objects.of(self.project).pulled().filter(name__iexact=name)
+        if self.source is not None:
+            others = others.exclude(pk=self.source.pk)
+        if others.exists():
+            raise ValidationError("The project has a source with this name; choose another.", code="unique")
+        return name
 
     def clean_token(self) -> str:
         """Return the token; a masked one is what is stored."""

@@ -36,7 +36,9 @@ class Credentials:
 
     @classmethod
     def of(cls, secrets: Mapping[str, Any]) -> Self:
-        """Those that a source has stored."""
+        """Those that a source has stored; ConfigRefused when the token cannot stand in a header."""
+        if not re.fullmatch("[!-~]*", str(secrets.get("token", ""))):
+            raise ConfigRefused("token", "A token has no line breaks, spaces or letters beyond ASCII in it.")
         return cls(**{name: str(secrets.get(name, "")) for name in ("token", "user", "password")})
 
     def headers(self) -> dict[str, str]:
@@ -137,6 +139,10 @@ def labels_of(text: str) -> dict[str, str]:
         found = _LABEL.fullmatch(line)
         if found is None:
             raise ConfigRefused("labels", f"Line {number}: write a label as name=value, such as instance=web-1.")
+        if found["key"] == "__name__":
+            raise ConfigRefused("labels", f"Line {number}: __name__ is the metric's name, which no label changes.")
+        if found["key"] in labels:
+            raise ConfigRefused("labels", f"Line {number}: the label {found['key'][:40]} has a value already.")
         labels[found["key"]] = found["value"].strip().strip('"')
     if len(labels) > MAX_LABELS:
         raise ConfigRefused("labels", f"There are {len(labels)} labels; at most {MAX_LABELS} are added.")

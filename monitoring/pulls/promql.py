@@ -19,6 +19,8 @@ from postdeploy.lib.http import Outcome, Request
 
 #: Prometheus answers at most 11,000 steps at once; fewer keep its answer and our memory small.
 MAX_STEPS = 500
+#: Queries that failed are told by name up to so many.
+MOST_TOLD = 3
 _ANSWERED_IN_WORDS = (400, 422, 503)
 _FORM = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "application/json"}
 
@@ -84,7 +86,9 @@ def _told(problems: Sequence[str], queries: int) -> str:
     if queries == 1:
         return problems[0]
     count = f"{len(problems)} of {queries} queries failed" if len(problems) < queries else "No query was answered"
-    return f"{count}. {problems[0]}"
+    told = " ".join(problems[:MOST_TOLD])
+    more = f" And {len(problems) - MOST_TOLD} more." if len(problems) > MOST_TOLD else ""
+    return f"{count}. {told}{more}"
 
 
 class _Unusable(Exception):
@@ -118,8 +122,10 @@ def _data(outcome: Outcome) -> Mapping[str, Any]:
         answer = None
     if not isinstance(answer, dict) or "status" not in answer:
         raise _Unusable(fetch_problem(outcome) or "The answer is not that of a Prometheus API: check the address.")
-    if answer["status"] != "success" or not isinstance(answer.get("data"), dict):
-        raise _Unusable(f"Prometheus refused it: {_line(answer.get('error')) or answer['status']}.")
+    if answer["status"] != "success":
+        raise _Unusable(f"Prometheus refused it: {_line(answer.get('error')) or _line(answer['status'])}.")
+    if not isinstance(answer.get("data"), dict):
+        raise _Unusable("The answer is not that of a Prometheus API: check the address.")
     return dict(answer["data"])
 
 

@@ -31,6 +31,8 @@ def pulled_source(request: HttpRequest, project: str, source: int) -> HttpRespon
         "project": found,
         "source": row,
         "refusals": list(row.refusals.all()),
+        # the sentence of the latest fetch ends so; the count below is of all fetches
+        "is_partly": row.latest_detail.endswith(" refused."),
         "behind": _behind(row),
         "now": timezone.now(),
         **rights(request, found),
@@ -53,7 +55,7 @@ def pulled_add(request: HttpRequest, project: str, kind: str) -> HttpResponse:
     found = project_for(request.user, project, at_least=Role.MAINTAINER)
     if kind not in FORMS:
         raise Http404("No such kind of source.")
-    form = FORMS[kind](environments_of(request, found), request.POST or None)
+    form = FORMS[kind](environments_of(request, found), request.POST or None, project=found)
     return _edit(request, found, form, None)
 
 
@@ -62,7 +64,7 @@ def pulled_add(request: HttpRequest, project: str, kind: str) -> HttpResponse:
 def pulled_edit(request: HttpRequest, project: str, source: int) -> HttpResponse:
     """Change a source that we fetch from."""
     found, row = _found(request, project, source, Role.MAINTAINER)
-    form = form_of(row)(environments_of(request, found), request.POST or None, source=row)
+    form = form_of(row)(environments_of(request, found), request.POST or None, project=found, source=row)
     return _edit(request, found, form, row)
 
 

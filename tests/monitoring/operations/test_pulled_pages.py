@@ -65,6 +65,7 @@ def test_trying_warns_of_the_limit_before_it_is_met(person, target, environment)
     MetricLimits.objects.update_or_create(project=environment.project, defaults={"max_series": 10})
     page = text(person.post(url(environment, "new/scrape/"), form(target, environment) | {"try": "1"}))
     assert "The project has 0 series and may have 10" in page
+    assert "This would be taken" not in page
 
 
 def test_trying_a_target_that_does_not_answer_says_why(person, target, environment):
@@ -72,6 +73,32 @@ def test_trying_a_target_that_does_not_answer_says_why(person, target, environme
     page = text(person.post(url(environment, "new/scrape/"), form(target, environment) | {"try": "1"}))
     assert "Nothing would be taken" in page
     assert "There is nothing at this address (404)." in page
+
+
+def test_queries_that_all_fail_are_all_named_and_nothing_is_said_to_be_taken(person, target, environment):
+    target.set(json={"status": "success", "data": []})
+    sent = form(target, environment, url=target.url, queries="orders = a\nsales = b") | {"try": "1"}
+    page = text(person.post(url(environment, "new/promql/"), sent))
+    assert "No query was answered. orders: The answer is not that of a Prometheus API: check the address. sales" in page
+    assert "Part of it would be taken" not in page
+    assert "Nothing would be taken" in page
+    assert "0 series" not in page
+
+
+def test_a_source_of_which_something_is_refused_is_not_called_fetched(person, target, environment):
+    MetricLimits.objects.update_or_create(project=environment.project, defaults={"max_series": 10})
+    person.post(url(environment, "new/scrape/"), form(target, environment))
+    pull_sources(now=timezone.now())
+    page = text(person.get(url(environment, f"{Source.objects.get().pk}/")))
+    assert "Fetched in part" in page
+    assert "but what is refused below" in page
+
+
+def test_a_name_that_another_source_has_is_refused_and_its_own_is_kept(person, target, environment):
+    person.post(url(environment, "new/scrape/"), form(target, environment))
+    assert "choose another" in text(person.post(url(environment, "new/scrape/"), form(target, environment)))
+    edit = url(environment, f"{Source.objects.get().pk}/edit/")
+    assert person.post(edit, form(target, environment)).status_code == 302
 
 
 def test_trying_queries_says_which_fails(person, target, environment):
@@ -120,6 +147,14 @@ def test_a_mask_without_a_secret_behind_it_is_refused(person, target, environmen
         ("scrape", {"keep": "x{a=~b}"}, "Line 1: regular expressions are not known here"),
         ("scrape", {"drop": "x y"}, "Line 1 is no rule such as"),
         ("scrape", {"labels": "a"}, "write a label as name=value"),
+        ("scrape", {"labels": "__name__=x"}, "Line 1: __name__ is the metric"),
+        ("scrape", {"labels": "a=1\na=2"}, "Line 2: the label a has a value already."),
+        ("scrape", {"token": "a\nb"}, "A token has no line breaks"),
+        (
+            "scrape",
+            {"interval_seconds": "5 s", "timeout_seconds": "60"},
+            "Must not be longer than Every, which is 5 s",
+        ),
         ("scrape", {"url": "http://10.0.0.1/metrics"}, "PROBE_NETWORKS"),
         ("scrape", {"url": "ftp://x.example"}, "http"),
         ("scrape", {"interval_seconds": "1 s"}, "It must be between 5 s and 1 d."),
