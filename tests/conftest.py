@@ -35,6 +35,8 @@ def pytest_configure(config):
         start_servers(config)
     os.environ["DJANGO_SETTINGS_MODULE"] = "postdeploy.settings"
     django.setup()
+    # not for the processes of xdist: there pytest-django would read the settings before the lines above
+    del os.environ["DJANGO_SETTINGS_MODULE"]
 
 
 def hear_interrupts():
