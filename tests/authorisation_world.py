@@ -263,8 +263,8 @@ BODIES = {
     ("POST", "tokens"): lambda world: {"name": "CI", "scopes": ["deployments:read"], "expires": "90"},
     ("POST", "check_add"): check,
     ("POST", "maintenance"): lambda world: {
-        "starts_at": "2126-01-01T10:00",
-        "ends_at": "2126-01-01T11:00",
+        "starts_at": f"{timezone.now() + timedelta(days=1):%Y-%m-%dT10:00}",
+        "ends_at": f"{timezone.now() + timedelta(days=1):%Y-%m-%dT11:00}",
         "reason": world.word,
     },
     ("POST", "checks_bulk"): lambda world: {"do": "pause", "check": world.check.pk},

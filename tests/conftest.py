@@ -76,6 +76,11 @@ def empty_cache():
     cache.clear()
 
 
+def pytest_collection_modifyitems(items):
+    """What mostly waits for other processes goes first: at the end nobody would work beside it."""
+    items.sort(key=lambda item: item.get_closest_marker("processes") is None)
+
+
 class Scheduling(LoadScopeScheduling):
     """Each test to whichever process is free, but what belongs together to one, and that first."""
 

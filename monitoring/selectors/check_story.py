@@ -14,7 +14,7 @@ from monitoring.selectors.checks import AVAILABILITY_OVER, CheckRow, check_rows
 from monitoring.selectors.lines import NOTHING, Samples, series_of_checks
 from monitoring.selectors.maintenance import Planned, planned, shaded, windows_over
 from monitoring.selectors.marks import Mark, comparisons, deployment_marks, deployments_between
-from monitoring.selectors.spans import RANGES, Span
+from monitoring.selectors.spans import RANGES, Span, latest_span
 from monitoring.trends import Part, bottleneck, part_of
 from postdeploy.lib import words
 
@@ -63,7 +63,7 @@ def check_story(
 ) -> CheckStory:
     """Return the story of one check; its chart goes `over` so much until now, or over `span`."""
     (row,) = check_rows([check], now=now, with_titles=True)
-    span = span or Span(now - over, now, "")
+    span = span or latest_span(over, now)
     lines = _lines(check, span)
     total = lines[Series.RESPONSE_TIME]
     marks = deployment_marks(deployments_between([check.environment_id], span.start, span.end))

@@ -20,6 +20,8 @@ SHORTEST = timedelta(minutes=1)
 LONGEST = timedelta(days=800)
 #: Nothing was measured before: what is earlier in an address is cut off, so that sums stay within what a time bears.
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
+#: A picture is about so wide; the latest of them is where `now` lies.
+PIXELS = 800
 
 
 @dataclass(frozen=True)
@@ -58,4 +60,11 @@ def span_of(over: str, start: datetime | None, end: datetime | None, *, now: dat
         start = max(start, end - LONGEST, EARLIEST)
         if end - start >= SHORTEST:
             return Span(start, end, word, is_zoomed=True)
-    return Span(now - RANGES[word], now, word)
+    return latest_span(RANGES[word], now, word)
+
+
+def latest_span(length: timedelta, now: datetime, word: str = "") -> Span:
+    """Return the stretch until now, to the end of its pixel: a picture to which nothing was added stays the same."""
+    pixel = length / PIXELS
+    end = EARLIEST - (EARLIEST - now) // pixel * pixel
+    return Span(end - length, end, word)
