@@ -49,7 +49,7 @@ KINDS: Mapping[str, KindForm] = {
     ),
     Kind.TLS: KindForm(
         lede="Shakes hands and looks at the certificate: its chain, its name and the days it has left.",
-        icon="shield-lock",
+        icon="key",
         asks=("target", "server_name"),
         conditions="certificate > 14 days",
         labels={"target": "Host and port"},
@@ -69,7 +69,7 @@ KINDS: Mapping[str, KindForm] = {
     ),
     Kind.HEARTBEAT: KindForm(
         lede="Asks nobody: a job pings Postdeploy each time it has run, and this goes down when it does not.",
-        icon="clock",
+        icon="history",
         asks=("period", "cron", "time_zone", "grace"),
         examples=("time < 10 min",),
         helps={"conditions": "A condition on the time is about how long a run took, from its start to its success."},
