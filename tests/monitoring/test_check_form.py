@@ -9,8 +9,8 @@ from deployments.models import Role
 from monitoring.models import HealthCheck, Ping
 from monitoring.probes import Kind
 from tests.factories import EnvironmentFactory, HealthCheckFactory
+from tests.monitoring.pages.people import somebody, url
 from tests.monitoring.probing import speaking
-from tests.monitoring.test_pages import somebody, url
 from tests.targets import Target
 
 pytestmark = pytest.mark.django_db

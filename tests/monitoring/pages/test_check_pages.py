@@ -4,7 +4,6 @@ import re
 from datetime import timedelta
 
 import pytest
-from django.test import Client
 from django.utils import timezone
 
 from deployments.models import Role
@@ -16,10 +15,10 @@ from tests.factories import (
     EnvironmentFactory,
     HealthCheckFactory,
     MaintenanceWindowFactory,
-    MembershipFactory,
     OutageFactory,
     SeriesFactory,
 )
+from tests.monitoring.pages.people import somebody, text_of, url
 from tests.samples import store_samples
 
 pytestmark = pytest.mark.django_db
@@ -32,23 +31,9 @@ def environment():
     return EnvironmentFactory(name="production")
 
 
-def somebody(environment, role):
-    client = Client()
-    client.force_login(MembershipFactory(project=environment.project, role=role).user)
-    return client
-
-
 @pytest.fixture
 def person(environment):
     return somebody(environment, Role.MAINTAINER)
-
-
-def url(environment, rest=""):
-    return f"/p/{environment.project.slug}/{rest}"
-
-
-def text_of(response):
-    return " ".join(re.sub(r"<[^>]+>", " ", response.content.decode()).split())
 
 
 def aspects(check, now, count=60, **values):
