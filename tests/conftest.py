@@ -76,9 +76,16 @@ def empty_cache():
     cache.clear()
 
 
-def pytest_collection_modifyitems(items):
-    """What mostly waits for other processes goes first: at the end nobody would work beside it."""
-    items.sort(key=lambda item: item.get_closest_marker("processes") is None)
+def pytest_collection_modifyitems(config, items):
+    """Spread what mostly waits for other processes over the whole run, so that others can work beside it."""
+    if not hasattr(config, "workerinput"):
+        return
+    waiting = [item for item in items if item.get_closest_marker("processes")]
+    working = [item for item in items if not item.get_closest_marker("processes")]
+    every = len(working) / max(len(waiting), 1)
+    places = [(number, item) for number, item in enumerate(working)]
+    places += [(number * every, item) for number, item in enumerate(waiting)]
+    items[:] = [item for _, item in sorted(places, key=lambda place: place[0])]
 
 
 class Scheduling(LoadScopeScheduling):

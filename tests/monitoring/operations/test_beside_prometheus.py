@@ -78,7 +78,8 @@ def prometheus(exporter, tmp_path_factory):
         f"--web.listen-address={address}",
     )
     with running(*command, ready=f"http://{address}/-/ready"):
-        until(lambda: len(asked(address, 'count_over_time(up{job="node"}[1m]) >= 5')) > 0, seconds=30)
+        # a source of 5 s may be asked for 5 s ago, and a rate needs two scrapes before that
+        until(lambda: len(asked(address, 'count_over_time(up{job="node"}[1m]) >= 8')) > 0, seconds=30)
         yield address
 
 
