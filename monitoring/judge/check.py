@@ -6,7 +6,6 @@ import numpy as np
 
 from monitoring.judge import phrases
 from monitoring.judge.chances import binomial_tail
-from monitoring.judge.evidence import CHANCE_LIMIT
 from monitoring.judge.facts import (
     CheckFacts,
     Finding,
@@ -172,7 +171,7 @@ def _flapping(side: _Side) -> Ruling | None:
         return None
     usual = max(_FORGIVEN, (before.runs + 1) / (before.count + 2)) if before.count else _FORGIVEN
     chance = binomial_tail(settled.runs, settled.count, usual)
-    if chance > CHANCE_LIMIT:
+    if chance > side.facts.chance_limit:
         return None
     past = f", {before.failed} of {before.count:,} before the deployment" if before.count else ""
     sentence = f"{side.facts.name} flaps: {settled.failed} of {settled.count:,} readings failed{past}."

@@ -12,8 +12,6 @@ from monitoring.judge.ranks import Z_90, RankComparison, compare_ranks
 from monitoring.judge.signs import Ordinary, Signs, signs_of
 from monitoring.judge.weighing import Side, weigh
 
-#: A change is taken for real when quiet moments look as changed at most this often.
-CHANCE_LIMIT = 0.008
 #: So many ordinary errors a change needs to be found about every second time, and four times in five.
 REACH_50, REACH_80 = 3.0, 4.2
 

@@ -15,6 +15,8 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float64]
 
 LARGEST = 1e300
+#: A change is taken for real when quiet moments look as changed at most this often, unless a policy says otherwise.
+CHANCE_LIMIT = 0.008
 
 
 class MetricKind(StrEnum):
@@ -92,6 +94,8 @@ class Reason(StrEnum):
     GONE_SILENT = "GONE_SILENT"
     MUTED = "MUTED"
     SHORT_HISTORY = "SHORT_HISTORY"
+    MIX_SHIFT = "MIX_SHIFT"
+    SHARED_BLAME = "SHARED_BLAME"
     # of a judgement
     CRITICAL_DOWN = "CRITICAL_DOWN"
     LIMIT_BROKEN = "LIMIT_BROKEN"
@@ -167,6 +171,7 @@ class MetricFacts:
     step_seconds: float = 60.0
     is_seasonal: bool = True
     weight: float = 1.0
+    chance_limit: float = CHANCE_LIMIT
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON holds it."""
@@ -189,6 +194,7 @@ class CheckFacts:
     step_seconds: float = 60.0
     is_muted: bool = False
     must_have_data: bool = True
+    chance_limit: float = CHANCE_LIMIT
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON holds it."""
@@ -224,7 +230,8 @@ class Window:
     """The period that is judged and the moment of this look, in seconds since 1970.
 
     What came before ``deployed_at`` is the baseline. Judged is what comes after ``opens_at``, without the first
-    ``settle_seconds``.
+    ``settle_seconds``. ``left_out`` are stretches (from, to) that say nothing of what is normal: known outages, earlier
+    deployments that were bad.
     """
 
     opens_at: float
@@ -232,6 +239,7 @@ class Window:
     deployed_at: float
     settle_seconds: float
     looked_at: float
+    left_out: tuple[tuple[float, float], ...] = ()
 
     @property
     def judged_from(self) -> float:
@@ -255,7 +263,9 @@ class Window:
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
         """The inverse of ``to_dict``."""
-        return cls(**_known(cls, data))
+        known = _known(cls, data)
+        known["left_out"] = tuple((start, end) for start, end in data.get("left_out", ()))
+        return cls(**known)
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,8 +277,11 @@ class Finding:
     share of ordinary moments at which it went as far for the worse, ``rarity`` the count of those at which it went as
     far in the direction it took, as (k, n): k of n. A change for the worse of ``smallest_visible_change`` would be
     found four times in five. ``picture`` holds what the page draws: ``band`` (low and high that were expected of single
-    values), ``ordinary`` (the changes at ordinary moments, in units) and ``change`` (this one). ``because`` names the
-    signs that speak most for a change for the worse.
+    values), ``ordinary`` (the changes at ordinary moments, in units), ``change`` (this one) and ``forecast``: what was
+    expected of the time since the deployment, as ``start``, ``step`` (seconds) and at most 120 values each of
+    ``expected``, ``low`` and ``high`` (of single values, 90 %). ``because`` names the signs that speak most for a
+    change for the worse. ``mix``, of a metric that has parts: ``within`` and ``between``, how much of the change lies in the
+    parts and how much in their shares, in units. ``blame``: the deployments that may have caused it (`Verdict.blame`).
     """
 
     key: str
@@ -295,6 +308,8 @@ class Finding:
     coverage_before: float = 0.0
     coverage_after: float = 0.0
     picture: dict[str, Any] | None = field(default=None, hash=False)
+    mix: dict[str, Any] | None = field(default=None, hash=False)
+    blame: tuple[dict[str, Any], ...] = field(default=(), hash=False)
     is_hard_limit_broken: bool = False
     is_critical: bool = False
     is_muted: bool = False
@@ -306,6 +321,7 @@ class Finding:
         data = asdict(self)
         data["reasons"] = list(self.reasons)
         data["because"] = list(self.because)
+        data["blame"] = list(self.blame)
         data["rarity"] = list(self.rarity) if self.rarity else None
         return data
 
@@ -315,6 +331,7 @@ class Finding:
         known = _known(cls, data, subject=Subject, result=FindingResult)
         known["reasons"] = tuple(Reason(reason) for reason in data.get("reasons", ()))
         known["because"] = tuple(data.get("because", ()))
+        known["blame"] = tuple(data.get("blame", ()))
         known["rarity"] = tuple(data["rarity"]) if data.get("rarity") else None
         return cls(**known)
 

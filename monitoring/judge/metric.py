@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from monitoring.judge import phrases
-from monitoring.judge.evidence import CHANCE_LIMIT, REACH_50, Evidence, gather
+from monitoring.judge.evidence import REACH_50, Evidence, gather
 from monitoring.judge.facts import BadDirection, Finding, FindingResult, MetricFacts, Reason, Series, Subject, Window
 from monitoring.judge.grid import Grid, lay_out
 from monitoring.judge.ranks import MIN_AFTER, MIN_BEFORE
@@ -143,16 +143,16 @@ class _Ruling(NamedTuple):
 def _ruling(grid: Grid, facts: MetricFacts, found: Evidence) -> _Ruling:
     went_up, matters = found.after > found.before, _matters(facts, found)
     is_worse = (1 if went_up else -1) in facts.bad_direction.signs
-    if any(_is_unsteady(found, sign) for sign in facts.bad_direction.signs):
+    if any(_is_unsteady(facts, found, sign) for sign in facts.bad_direction.signs):
         return _Ruling(FindingResult.REGRESSED, Reason.UNSTEADY)
     side = found.side(1 if went_up else -1)
     chance = side.chance if is_worse else side.shift_chance
     has_healed = found.late_share < HEALED and grid.judged.size >= _HEALING_STEPS
-    if chance <= CHANCE_LIMIT and matters and not has_healed:
+    if chance <= facts.chance_limit and matters and not has_healed:
         return _Ruling(FindingResult.REGRESSED if is_worse else FindingResult.IMPROVED, Reason.CHANGED)
     if _went_silent(grid):
         return _Ruling(FindingResult.INCONCLUSIVE, Reason.GONE_SILENT)
-    if chance <= CHANCE_LIMIT:
+    if chance <= facts.chance_limit:
         return _Ruling(FindingResult.UNCHANGED, Reason.HEALED if matters else Reason.TOO_SMALL_TO_MATTER)
     if chance <= SUSPICION and matters and is_worse and not has_healed:
         return _Ruling(FindingResult.INCONCLUSIVE, Reason.ORDINARY)
@@ -164,9 +164,9 @@ def _may_be_restart(grid: Grid, found: Evidence) -> bool:
     return steps < _RESTART_STEPS or (steps < _HEALING_STEPS and found.late_share < _LASTING)
 
 
-def _is_unsteady(found: Evidence, sign: int) -> bool:
+def _is_unsteady(facts: MetricFacts, found: Evidence, sign: int) -> bool:
     side = found.side(sign)
-    return side.is_unsteady and side.chance <= CHANCE_LIMIT < side.shift_chance
+    return side.is_unsteady and side.chance <= facts.chance_limit < side.shift_chance
 
 
 def _matters(facts: MetricFacts, found: Evidence) -> bool:

@@ -12,6 +12,7 @@ from monitoring.models.checks import (
 from monitoring.models.maintenance import MaintenanceWindow
 from monitoring.models.metrics import BadDirection, Metric, MetricCategory, MetricKind, Series
 from monitoring.models.periods import (
+    POLICY_OF_TIER,
     Finding,
     FindingResult,
     MonitoringPeriod,
@@ -61,6 +62,7 @@ from monitoring.models.sources import (
 
 __all__ = [
     "DEFAULT_MAX_SERIES",
+    "POLICY_OF_TIER",
     "PULLED",
     "SHARDS",
     "Aggregate",

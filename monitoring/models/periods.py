@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
@@ -52,6 +52,19 @@ class MonitoringPolicy(models.Model):
         default=1_209_600, validators=[MinValueValidator(60), MaxValueValidator(7_776_000)]
     )
 
+    chance_limit = models.FloatField(
+        default=0.008,
+        validators=[MinValueValidator(0.0005), MaxValueValidator(0.05)],
+        help_text="A change is taken for real when ordinary moments look as changed at most this often.",
+    )
+    reference = models.ForeignKey(
+        Deployment, models.SET_NULL, null=True, blank=True, related_name="+",
+        help_text="Compare with how it was under this deployment, instead of the hours before.",
+    )  # fmt: skip
+    is_dry_run = models.BooleanField(
+        default=False, help_text="Verdicts are recorded as they are; no pipeline is stopped and no issue is opened."
+    )
+
     class Meta:
         verbose_name_plural = "monitoring policies"
 
@@ -63,12 +76,17 @@ class MonitoringPolicy(models.Model):
         """Return the policy that `environment` starts with, by its tier; not saved."""
         return cls(environment=environment, **POLICY_OF_TIER[environment.tier])
 
-    def snapshot(self) -> dict[str, int]:
-        """Return the numbers as they are copied into a period."""
-        return {
+    def snapshot(self) -> dict[str, Any]:
+        """Return what is copied into a period, as JSON holds it."""
+        seconds = {
             field.name: getattr(self, field.name)
             for field in self._meta.concrete_fields
             if field.name.endswith("_seconds")
+        }
+        return seconds | {
+            "chance_limit": self.chance_limit,
+            "reference": str(self.reference_id) if self.reference_id else None,
+            "is_dry_run": self.is_dry_run,
         }
 
 
@@ -171,6 +189,11 @@ class MonitoringPeriod(models.Model):
         """Planned duration."""
         return self.closes_at - self.opens_at
 
+    @property
+    def is_dry_run(self) -> bool:
+        """True when its verdict is recorded and nothing else comes of it."""
+        return bool(self.policy.get("is_dry_run"))
+
 
 class VerdictQuerySet(VisibleQuerySet["Verdict"]):
     """Which verdicts."""
@@ -193,6 +216,9 @@ class Verdict(models.Model):
     reasons = models.JSONField(default=list)
     rule_version = models.CharField(max_length=20)
     inputs = models.JSONField(default=dict, help_text="What was judged, enough to judge it again.")
+    blame = models.JSONField(
+        default=list, help_text="Other deployments that may have caused what was found: share and why, this one first."
+    )
 
     objects = VerdictQuerySet.as_manager()
 

@@ -15,6 +15,7 @@ from monitoring import store
 from monitoring.judge.check import judge_check
 from monitoring.judge.deployment import judge_deployment
 from monitoring.judge.facts import (
+    CHANCE_LIMIT,
     BadDirection,
     CheckFacts,
     Finding,
@@ -165,7 +166,12 @@ def _metrics(period: MonitoringPeriod, span: tuple[float, float], conditions_onl
     found = read_lines(series, *_moments(span))
     for row in series:
         samples = Series(*found[row.pk])
-        yield MetricEvidence(replace(_metric_facts(row), step_seconds=_step(samples)), row.pk, samples)
+        facts = replace(_metric_facts(row), step_seconds=_step(samples), chance_limit=_chance_limit(period))
+        yield MetricEvidence(facts, row.pk, samples)
+
+
+def _chance_limit(period: MonitoringPeriod) -> float:
+    return float(period.policy.get("chance_limit", CHANCE_LIMIT))
 
 
 def _response_times(period: MonitoringPeriod) -> list[SeriesRow]:
@@ -232,6 +238,7 @@ def _checks(
             is_critical=check.is_critical,
             failure_threshold=check.failure_threshold,
             step_seconds=float(min(check.interval_seconds, period.interval_seconds)),
+            chance_limit=_chance_limit(period),
         )
         yield CheckEvidence(facts, check.pk, series_id, found.get(series_id, Series.empty()), outages.get(check.pk))
 

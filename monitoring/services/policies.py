@@ -3,13 +3,13 @@
 from datetime import datetime
 
 from deployments.models import Environment
-from monitoring.models import MonitoringPolicy
+from monitoring.models import POLICY_OF_TIER, MonitoringPolicy
 
 
 def ensure_policy(*, environment: Environment) -> MonitoringPolicy:
     """Return the environment's policy, made from its tier's defaults if there is none yet."""
     policy, _ = MonitoringPolicy.objects.get_or_create(
-        environment=environment, defaults=MonitoringPolicy.of_tier(environment).snapshot()
+        environment=environment, defaults=dict(POLICY_OF_TIER[environment.tier])
     )
     return policy
 
