@@ -280,8 +280,8 @@ class Finding:
     values), ``ordinary`` (the changes at ordinary moments, in units), ``change`` (this one) and ``forecast``: what was
     expected of the time since the deployment, as ``start``, ``step`` (seconds) and at most 120 values each of
     ``expected``, ``low`` and ``high`` (of single values, 90 %). ``because`` names the signs that speak most for a
-    change for the worse. ``mix``, of a metric that has parts: ``within`` and ``between``, how much of the change lies in the
-    parts and how much in their shares, in units. ``blame``: the deployments that may have caused it (`Verdict.blame`).
+    change for the worse. ``mix``, of a metric that has parts: ``within`` and ``between``, how much of the change lies
+    in the parts and how much in their shares, in units. ``blame``: the deployments that may have caused it.
     """
 
     key: str
