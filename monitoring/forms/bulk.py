@@ -12,25 +12,34 @@ from monitoring.models import HealthCheck
 from monitoring.services import BulkResult, change_checks, pause_checks, resume_checks
 from postdeploy.forms import DurationField
 
-#: More at once is somebody's mistake.
-MOST = 2000
+#: More at once is somebody's mistake; Django reads 1,000 fields of a form at most.
+MOST = 900
+NOTHING_CHOSEN = "Nothing was done: choose pause, resume, interval or group."
 
 
 class BulkForm(forms.Form):
     """Which checks, and which one thing."""
 
-    do = forms.ChoiceField(choices=[(name, name) for name in ("pause", "resume", "interval", "group")])
+    do = forms.ChoiceField(
+        choices=[(name, name) for name in ("pause", "resume", "interval", "group")],
+        error_messages=dict.fromkeys(("required", "invalid_choice"), NOTHING_CHOSEN),
+    )
     interval = DurationField(label="Read every", least=1, most=86_400, required=False)
     group = forms.CharField(label="Group", max_length=100, required=False)
 
-    def chosen(self) -> list[int]:
-        """Return the ids of the ticked checks; what is no number, or gone by now, is nobody's wish any more."""
-        ticked = self.data.getlist("check") if isinstance(self.data, QueryDict) else []
-        return [int(pk) for pk in ticked[:MOST] if pk.isdecimal() and len(pk) < 19]
+    def ticked(self) -> set[str]:
+        """Return what was ticked, as it was sent."""
+        return set(self.data.getlist("check")) if isinstance(self.data, QueryDict) else set()
+
+    def chosen(self) -> set[int]:
+        """Return the ids among what was ticked."""
+        return {int(pk) for pk in self.ticked() if pk.isascii() and pk.isdecimal() and len(pk) < 19}
 
     def clean(self) -> dict[str, object]:
         """Name what is missing for the thing that was chosen."""
         values = super().clean() or {}
+        if len(self.ticked()) > MOST:
+            self.add_error("do", f"Nothing was done: tick at most {MOST:,} checks at once.")
         if values.get("do") == "interval" and values.get("interval") is None and "interval" not in self.errors:
             self.add_error("interval", ValidationError("Enter how often the checks are read, such as 30 s."))
         return values

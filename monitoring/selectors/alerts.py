@@ -9,7 +9,7 @@ import numpy as np
 from django.db.models import Count, Max, Q, QuerySet
 
 from deployments.models import Project
-from monitoring.models import Alert, AlertRule, AlertState, Series, Usefulness
+from monitoring.models import Alert, AlertRule, AlertState, RuleKind, Series, Usefulness
 from monitoring.selectors.lines import Samples, read_lines
 from monitoring.selectors.previews import Part
 from monitoring.selectors.rule_words import rule_sentence, subject_of_rule, unit_of_subject
@@ -84,6 +84,16 @@ class RuleRow:
     strip: list[Part]
     points: list[float | None]
     spark_label: str
+
+    @property
+    def silence(self) -> str:
+        """Why it has no data, in a sentence."""
+        silent, count = self.rule.silent_count, self.rule.series_count
+        if not count:
+            return "It matches nothing that is measured."
+        of = "" if count == 1 else f" of {'any' if silent == count else words.number(silent)} of its {count:,} series"
+        compared = ", none to compare with" if self.rule.kind == RuleKind.RATE_OF_CHANGE else ""
+        return f"No samples{of} to judge by{compared}, or planned maintenance."
 
     @property
     def strip_label(self) -> str:

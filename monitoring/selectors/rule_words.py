@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping
 
-from monitoring.models import Aggregate, AlertRule, Direction, RuleKind, Series, Speed, Versus
+from monitoring.models import Aggregate, AlertRule, Direction, HealthCheck, RuleKind, Series, Speed, Versus
+from monitoring.probes import Kind
 from postdeploy.lib import words
 
 #: What checks measure, and its unit.
@@ -15,6 +16,16 @@ ASPECTS: Mapping[str, tuple[str, str]] = {
     "tls": ("TLS handshake time", "ms"),
     "first_byte": ("Time to first byte", "ms"),
 }
+_PHASES = frozenset({"dns", "connect", "tls", "first_byte"})
+#: What is measured of a check beside whether it was good and how long it took, by its kind.
+_MEASURED: Mapping[str, frozenset[str]] = {
+    Kind.HTTP: _PHASES | {"certificate_days"},
+    Kind.TCP: _PHASES - {"tls"},
+    Kind.TLS: _PHASES - {"first_byte"} | {"certificate_days"},
+    Kind.FLOW: _PHASES,
+}
+#: What an address without TLS does not have.
+_OF_TLS = frozenset({"tls", "certificate_days"})
 _VERSUS = {
     Versus.BEFORE: "the window before",
     Versus.DAY: "a day before",
@@ -28,6 +39,19 @@ _SPEEDS = {
     Speed.FAST: "burns 14.4 times too fast over 1 h, or 6 times over 6 h",
     Speed.SLOW: "burns faster than it lasts, over 3 d",
 }
+
+
+def never_measured(aspect: str, check: HealthCheck) -> str:
+    """Say why `aspect` is never measured of `check` and what to choose instead; "" when it is."""
+    known = _MEASURED.get(check.kind, frozenset())
+    if check.kind == Kind.HTTP and check.target.strip().lower().startswith("http:"):
+        known -= _OF_TLS
+    if aspect in known or aspect not in _PHASES | _OF_TLS:
+        return ""
+    name = ASPECTS[aspect][0].lower()
+    if aspect in _OF_TLS:
+        return f"{check.name} has no {name}: choose a check of an https:// address or of a TLS port."
+    return f"{check.name} has no {name}: a check of its kind measures its response time alone."
 
 
 def subject_of_rule(rule: AlertRule) -> str:

@@ -19,6 +19,7 @@ from monitoring.models import (
     Speed,
     Usefulness,
 )
+from monitoring.selectors.rule_words import never_measured
 from monitoring.selectors.rules import condition_of
 from postdeploy.lib.claims import move
 
@@ -117,6 +118,8 @@ def _missing(rule: AlertRule) -> dict[str, str]:
         return {} if rule.objective else {"objective": "Choose the objective whose budget it guards."}
     if rule.metric is None and not rule.aspect:
         return {"metric": "Choose what it looks at: a metric, or what checks measure."}
+    if rule.health_check and (sentence := never_measured(rule.aspect, rule.health_check)):
+        return {"health_check": sentence}
     return {}
 
 

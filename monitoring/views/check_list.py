@@ -14,7 +14,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from deployments.models import Environment, Project, Role
 from deployments.selectors import project_for, role_in
-from monitoring import selectors
+from monitoring import selectors, services
 from monitoring.forms import BulkForm, ChecksForm
 from monitoring.models import HealthCheck
 from monitoring.views.common import environments_of, rights, with_query
@@ -71,12 +71,26 @@ def checks_bulk(request: HttpRequest, project: str) -> HttpResponse:
     found = project_for(request.user, project, at_least=Role.RESPONDER)
     form = BulkForm(request.POST)
     if not form.is_valid():
+        for sentence in form.errors.get("do", ()):
+            messages.error(request, str(sentence))
         return render(request, "monitoring/checks.html", _context(request, found, form), status=400)
     if not role_in(found, request.user).covers(form.needs()):
         raise PermissionDenied
     rows = HealthCheck.objects.visible_to(request.user).of(found).select_related("environment")
-    result = form.act(rows.filter(pk__in=form.chosen()).order_by("name"), now=timezone.now())
+    checks = list(rows.filter(pk__in=form.chosen()).order_by("name"))
+    if missing := len(form.ticked()) - len(checks):
+        messages.error(request, _not_here(missing))
+    if checks or not missing:
+        _say(request, form.act(checks, now=timezone.now()))
+    return redirect(f"{reverse('checks', args=[found.slug])}?{request.GET.urlencode()}".rstrip("?"))
+
+
+def _not_here(count: int) -> str:
+    told = "1 ticked check is" if count == 1 else f"{count:,} ticked checks are"
+    return f"{told} not in this project, or not any more: nothing was done there."
+
+
+def _say(request: HttpRequest, result: services.BulkResult) -> None:
     (messages.success if result.changed else messages.warning)(request, result.sentence)
     for sentence in result.refusals:
         messages.error(request, sentence)
-    return redirect(f"{reverse('checks', args=[found.slug])}?{request.GET.urlencode()}".rstrip("?"))

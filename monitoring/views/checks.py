@@ -39,6 +39,8 @@ def check_read(request: HttpRequest, project: str, check: int) -> HttpResponse:
     found, row = found_check(request, project, check, Role.RESPONDER)
     if services.read_soon(check=row, now=timezone.now()):
         messages.info(request, f"{row.name} is read in a moment; the page shows what came back.")
+    else:
+        messages.warning(request, f"{row.name} is paused: resume it, and it is read at once.")
     return redirect("check", project=found.slug, check=row.pk)
 
 

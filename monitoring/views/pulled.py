@@ -137,6 +137,8 @@ def pulled_now(request: HttpRequest, project: str, source: int) -> HttpResponse:
     found, row = _found(request, project, source, Role.RESPONDER)
     if services.pull_soon(source=row, now=timezone.now()):
         messages.info(request, f"{row.name} is fetched in a moment; the page shows what came.")
+    else:
+        messages.warning(request, f"{row.name} is paused: resume it, and it is fetched at once.")
     return redirect("pulled_source", project=found.slug, source=row.pk)
 
 

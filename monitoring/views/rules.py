@@ -172,7 +172,7 @@ def rule_suggested(request: HttpRequest, project: str) -> HttpResponse:
     found = project_for(request.user, project, at_least=Role.MAINTAINER)
     one = suggestion(found, request.POST.get("key", ""))
     if one is None:
-        messages.info(request, "That rule is there already, or what it looks at is gone.")
+        messages.error(request, "No rule was added: that one is there already, or what it looks at is gone.")
         return redirect("alerts", project=found.slug)
     ready = rule_of(found, one)
     fields = {name: getattr(ready, name) for name in (*one.definition, "name")}
@@ -199,8 +199,8 @@ def rule_switch(request: HttpRequest, project: str, rule: int) -> HttpResponse:
         messages.error(request, "Nothing was done: choose pause, resume, mute or unmute.")
         return redirect("rule", project=found.slug, rule=row.pk)
     change, sentence = act
-    if change(rule=row, now=timezone.now()):
-        messages.info(request, sentence.format(row.name))
+    is_changed = change(rule=row, now=timezone.now())
+    messages.info(request, sentence.format(row.name) if is_changed else f"Nothing changed: {row.name} was so already.")
     return redirect("rule", project=found.slug, rule=row.pk)
 
 

@@ -67,6 +67,40 @@ def test_the_list_says_what_fires_and_how_useful_that_was(page, world):
     assert "Mostly noise" not in text
 
 
+@pytest.mark.parametrize(("silent", "count", "sentence"), [
+    (0, 0, "It matches nothing that is measured."),
+    (1, 1, "No samples to judge by, or planned maintenance."),
+    (3, 3, "No samples of any of its 3 series to judge by, or planned maintenance."),
+    (2, 3, "No samples of 2 of its 3 series to judge by, or planned maintenance."),
+])  # fmt: skip
+def test_a_rule_without_data_says_of_what_nothing_came(page, world, silent, count, sentence):
+    AlertRule.objects.update(judged_until=timezone.now(), silent_count=silent, series_count=count)
+    for path in ("alerts/", f"alerts/rules/{world.rule.pk}/"):
+        assert sentence in text_of(page(path))
+
+
+def test_where_a_spark_would_be_empty_words_say_why(page, world):
+    assert "nothing measured" in text_of(page("alerts/"))
+    lately(world, 50, hours=2)
+    assert "nothing measured" not in text_of(page("alerts/"))
+
+
+@pytest.mark.parametrize(("check", "subject", "sentence"), [
+    ({"kind": "HEARTBEAT"}, "certificate_days", "choose a check of an https:// address or of a TLS port"),
+    ({"kind": "HTTP", "url": "http://shop.example/"}, "tls", "choose a check of an https:// address"),
+    ({"kind": "DNS"}, "first_byte", "measures its response time alone"),
+    ({"kind": "HTTP", "url": "https://shop.example/"}, "certificate_days", ""),
+    ({"kind": "TLS"}, "certificate_days", ""),
+    ({"kind": "HEARTBEAT"}, "response_time", ""),
+])  # fmt: skip
+def test_a_rule_on_what_a_check_never_measures_is_refused_with_the_fix(page, world, check, subject, sentence):
+    row = HealthCheckFactory(environment=world.environment, name="Backup", **check)
+    typed = form(world, subject=f"aspect:{subject}", health_check=row.pk)
+    answer = page("alerts/rules/new/", typed)
+    assert answer.status_code == (400 if sentence else 302)
+    assert sentence in text_of(answer)
+
+
 def test_a_spark_leaves_gaps_where_nothing_was_measured(world):
     from monitoring.selectors.alerts import SPARK_POINTS, rule_rows
 
@@ -196,6 +230,18 @@ def test_pausing_ends_what_fires_without_proving_anything(page, world):
     assert (alert.state, alert.ended_by) == ("RESOLVED", "PAUSED")
     page(f"alerts/rules/{world.rule.pk}/switch/", {"act": "resume"})
     assert AlertRule.objects.active().filter(pk=world.rule.pk).exists()
+
+
+@pytest.mark.parametrize(("path", "sent", "sentence"), [
+    ("alerts/rules/suggested/", {"key": "zz"}, "No rule was added"),
+    ("alerts/rules/{rule}/switch/", {"act": "zz"}, "choose pause, resume, mute or unmute"),
+    ("alerts/rules/{rule}/switch/", {"act": "resume"}, "Nothing changed: Slow checkout was so already."),
+    ("alerts/{alert}/answer/", {"answer": "zz"}, "Not kept: say yes, no or too late"),
+    ("alerts/{alert}/answer/", {"answer": "YES", "word": "x" * 301}, "at most 300 characters"),
+])  # fmt: skip
+def test_what_changes_nothing_is_said(page, world, path, sent, sentence):
+    alert = AlertFactory(rule=world.rule, environment=world.environment)
+    assert sentence in text_of(page(path.format(rule=world.rule.pk, alert=alert.pk), sent, follow=True))
 
 
 def test_somebody_says_whether_a_firing_was_useful(page, world):

@@ -115,3 +115,10 @@ def test_what_would_be_guessed_or_left_out_is_refused_by_name(api, world, change
     response = api("rules", asked(world, **changes))
     assert response.status_code == 400
     assert pointer in [error["pointer"] for error in response.json()["errors"]]
+
+
+def test_certificate_days_of_a_heartbeat_are_refused(api, world):
+    check = HealthCheckFactory(environment=world.environment, kind="HEARTBEAT", name="Backup")
+    response = api("rules", asked(world, metric=None, aspect="certificate_days", check=check.pk))
+    assert response.status_code == 400
+    assert [error["pointer"] for error in response.json()["errors"]] == ["/check"]

@@ -161,7 +161,29 @@ def test_a_missing_interval_and_nothing_ticked_are_told_with_the_fix(person, env
     answer = bulk(person, environment, "interval", checks, interval="")
     assert (answer.status_code, "Enter how often the checks are read" in text_of(answer)) == (400, True)
     assert "tick some in the list" in text_of(bulk(person, environment, "pause", []))
-    assert bulk(person, environment, "explode", checks).status_code == 400
+    for act in ("explode", ""):
+        answer = bulk(person, environment, act, checks)
+        assert (answer.status_code, "choose pause, resume, interval or group" in text_of(answer)) == (400, True)
+
+
+def test_what_was_ticked_is_still_ticked_after_a_refusal(person, environment, checks):
+    page = bulk(person, environment, "interval", checks[:2], interval="").content.decode()
+    assert page.count("data-select checked") == 2
+
+
+def test_more_than_a_page_could_show_is_refused_whole(person, environment, checks):
+    path = url(environment, "checks/bulk/")
+    answer = person.post(path, {"do": "pause", "check": [checks[0].pk, *range(10**9, 10**9 + 900)]})
+    assert (answer.status_code, "tick at most 900 checks at once" in text_of(answer)) == (400, True)
+    assert not HealthCheck.objects.get(pk=checks[0].pk).is_paused
+
+
+def test_what_is_ticked_and_not_there_is_said(person, environment, checks):
+    path = url(environment, "checks/bulk/")
+    ticked = [checks[0].pk, HealthCheckFactory().pk, "9" * 30, "zz"]
+    page = text_of(person.post(path, {"do": "pause", "check": ticked}, follow=True))
+    assert "3 ticked checks are not in this project, or not any more: nothing was done there." in page
+    assert "1 check is paused." in page
 
 
 def test_the_filter_is_still_there_afterwards(person, environment, checks):
@@ -178,7 +200,7 @@ def test_a_responder_pauses_several_and_edits_none(environment, checks):
 
 def test_another_projects_checks_are_left_alone(person, environment):
     foreign = HealthCheckFactory()
-    assert "tick some in the list" in text_of(bulk(person, environment, "pause", [foreign]))
+    assert "1 ticked check is not in this project" in text_of(bulk(person, environment, "pause", [foreign]))
     assert not HealthCheck.objects.get(pk=foreign.pk).is_paused
 
 
