@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from monitoring.judge.course import MOST_DRAWN, course_of
 from monitoring.judge.facts import Floats
 from monitoring.judge.grid import Grid, choose_scale
 from monitoring.judge.moments import quantile
@@ -16,13 +17,17 @@ from monitoring.judge.weighing import Side, weigh
 REACH_50, REACH_80 = 3.0, 4.2
 
 
+Forecast = tuple[Floats, Floats, Floats]
+
+
 @dataclass(frozen=True, slots=True)
 class Evidence:
     """Before and after in units; ``low`` and ``high`` bound the change (90 %). Pairs are for (down, up).
 
     ``rarities`` count the ordinary moments that went as far, ``visible`` is the smallest change that would mostly be
     found, ``strength`` the change in ordinary errors. ``late_share`` is how much of the change is left in the last
-    quarter, ``scatter`` how far values lie apart against before.
+    quarter, ``scatter`` how far values lie apart against before. ``forecast`` is what single values were expected to be
+    since the deployment, low, middle and high, at even times.
     """
 
     before: float
@@ -36,6 +41,7 @@ class Evidence:
     strength: float
     late_share: float
     scatter: float
+    forecast: Forecast
     ordinary: tuple[float, ...] = ()
 
     def side(self, sign: int) -> Side:
@@ -54,7 +60,7 @@ def gather(grid: Grid) -> Evidence | None:
 
 
 def _from_moments(grid: Grid, signs: Signs, found: Ordinary, back: Callable[[float], float]) -> Evidence:
-    floor = 0.0 if np.nanmin(grid.before) >= 0 else -np.inf
+    floor = _floor(grid)
     before = grid.size * max(floor, back(found.expected))
 
     def units(shift: float) -> float:
@@ -78,6 +84,7 @@ def _from_moments(grid: Grid, signs: Signs, found: Ordinary, back: Callable[[flo
         strength=found.shift / found.spread if found.spread else 0.0,
         late_share=found.late_shift / found.shift if found.shift else 1.0,
         scatter=_scatter(grid),
+        forecast=_forecast(grid, found, back) or _flat(grid, before),
         ordinary=tuple(float(f"{units(float(error)):.4g}") for error in found.errors),
     )
 
@@ -96,7 +103,35 @@ def _from_ranks(grid: Grid, signs: Signs, found: RankComparison) -> Evidence:
         strength=found.score,
         late_share=found.late_shift / found.shift if found.shift else 1.0,
         scatter=_scatter(grid),
+        forecast=_flat(grid, found.before * grid.size),
     )
+
+
+def _forecast(grid: Grid, found: Ordinary, back: Callable[[float], float]) -> Forecast | None:
+    course = course_of(found.moments, found.weights, grid.after.size)
+    if course is None:
+        return None
+    floor = _floor(grid)
+
+    def units(values: Floats) -> Floats:
+        return grid.size * np.maximum(floor, [back(float(value)) for value in values])
+
+    return units(course.expected + course.low), units(course.expected), units(course.expected + course.high)
+
+
+def _flat(grid: Grid, level: float) -> Forecast:
+    """Without a forecast: the level before, and how far single values lay from it."""
+    near = grid.before[-max(4 * grid.after.size, 48) :]
+    near = near[np.isfinite(near)] if np.isfinite(near).any() else grid.before[np.isfinite(grid.before)]
+    middle, count = quantile(near, 0.5), min(MOST_DRAWN, max(1, grid.after.size))
+    low, high = ((quantile(near, share) - middle) * grid.size for share in (0.05, 0.95))
+    sides = (max(grid.size * _floor(grid), level + low), level, level + high)
+    return np.full(count, sides[0]), np.full(count, sides[1]), np.full(count, sides[2])
+
+
+def _floor(grid: Grid) -> float:
+    """What was never below zero is not expected there."""
+    return 0.0 if np.nanmin(grid.before) >= 0 else -np.inf
 
 
 def _scatter(grid: Grid) -> float:

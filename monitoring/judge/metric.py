@@ -34,11 +34,7 @@ def judge_metric(baseline: Series, after: Series, facts: MetricFacts, window: Wi
     finding = _unjudged(grid, facts)
     if finding is None:
         evidence = gather(grid) if _is_enough(grid) else None
-        finding = (
-            _too_little(grid, facts)
-            if evidence is None
-            else _judged(grid, facts, evidence, is_over=window.looked_at >= window.closes_at)
-        )
+        finding = _too_little(grid, facts) if evidence is None else _judged(grid, facts, evidence, window)
     return _with_limit(finding, grid, facts)
 
 
@@ -104,8 +100,8 @@ def _typical(grid: Grid) -> float:
 # What can.
 
 
-def _judged(grid: Grid, facts: MetricFacts, found: Evidence, *, is_over: bool) -> Finding:
-    change = found.after - found.before
+def _judged(grid: Grid, facts: MetricFacts, found: Evidence, window: Window) -> Finding:
+    is_over, change = window.looked_at >= window.closes_at, found.after - found.before
     ruling = _ruling(grid, facts, found)
     if not is_over and ruling.result is FindingResult.REGRESSED and _may_be_restart(grid, found):
         ruling = _Ruling(FindingResult.INCONCLUSIVE, Reason.RESTARTING)
@@ -130,7 +126,7 @@ def _judged(grid: Grid, facts: MetricFacts, found: Evidence, *, is_over: bool) -
         rarity=found.rarities[change > 0] if found.rarities else None,
         smallest_visible_change=_visible(facts, found),
         minutes_to_settle=_minutes_to_settle(grid, found) if ruling.reason is Reason.ORDINARY else None,
-        picture=_picture(grid, found),
+        picture=_picture(grid, found, window),
     )
     return finding if found.rarities else replace(finding, reasons=(*finding.reasons, Reason.SHORT_HISTORY))
 
@@ -193,13 +189,23 @@ def _minutes_to_settle(grid: Grid, found: Evidence) -> float | None:
     return round(minutes, 1) if minutes <= _LONGEST_FORECAST_MINUTES else None
 
 
-def _picture(grid: Grid, found: Evidence) -> dict[str, Any]:
+def _picture(grid: Grid, found: Evidence, window: Window) -> dict[str, Any]:
     values = grid.before[-max(4 * grid.after.size, 48) :]
     values = values[np.isfinite(values)]
     low, high = (np.quantile(values, [0.05, 0.95]) - np.median(values)) * grid.size
     floor = 0.0 if grid.before[np.isfinite(grid.before)].min() >= 0 else -np.inf
-    band = {"low": max(floor, found.before + float(low)), "high": found.before + float(high)}
-    return {"band": band, "ordinary": list(found.ordinary), "change": found.after - found.before}
+    return {
+        "band": {"low": max(floor, found.before + float(low)), "high": found.before + float(high)},
+        "ordinary": list(found.ordinary),
+        "change": found.after - found.before,
+        "forecast": _forecast(grid, found, window.deployed_at),
+    }
+
+
+def _forecast(grid: Grid, found: Evidence, start: float) -> dict[str, Any]:
+    low, expected, high = ([float(f"{value:.5g}") for value in values] for values in found.forecast)
+    step = grid.after.size * grid.step / max(1, len(expected))
+    return {"start": start, "step": step, "expected": expected, "low": low, "high": high}
 
 
 # In words.

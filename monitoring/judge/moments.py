@@ -5,7 +5,7 @@ The part after a deployment is forecast in several simple ways from what came be
 of their errors is the noise: season, autocorrelation and the number of points come in by themselves.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -143,35 +143,51 @@ def _instants(first: int, last: int, least: int) -> Ints:
 
 
 def misses(moments: Moments, part: str) -> tuple[Floats, Floats]:
-    """By how much each forecast missed a part at each instant, and the levels of the part.
-
-    The forecasts: local level long, short and very short; the same hours of earlier days, of yesterday, of last week;
-    local level and the change that the same hours of earlier days brought.
-    """
+    """By how much each forecast missed a part at each instant, and the levels of the part."""
     level = moments.level(part)
-    near, far, brief = moments.references
-    forecasts = [near, far, brief]
-    if moments.days:
-        same = np.array([moments.level(part, day) for day in range(1, moments.days + 1)])
-        near_then, brief_then = moments.day_references
+    same = np.array([moments.level(part, day) for day in range(1, moments.days + 1)])
+    return level - forecasts(moments.references, moments.day_references, same), level
+
+
+def forecasts(references: Sequence[Floats], day_references: Sequence[Floats], same: Floats) -> Floats:
+    """A row for each simple forecast, for each instant: from the references of ``Moments`` and what came at the same
+    hours of earlier days, a row a day.
+
+    Local level long, short and very short; the same hours of earlier days, of yesterday, of last week; local level and
+    the change that the same hours of earlier days brought.
+    """
+    near, far, brief = references
+    found = [near, far, brief]
+    if len(same):
+        near_then, brief_then = day_references
         rise = same - near_then
-        forecasts += [median(same), near + median(rise), brief + median(same - brief_then), same[0], near + rise[0]]
-        if moments.days == _DAYS:
-            forecasts += [same[-1], near + rise[-1]]
-    return level - np.array(forecasts), level
+        found += [median(same), near + median(rise), brief + median(same - brief_then), same[0], near + rise[0]]
+        if len(same) == _DAYS:
+            found += [same[-1], near + rise[-1]]
+    return np.array(found)
 
 
 def weighed(missed: Floats) -> Floats:
     """One error for each instant: the forecasts weighed by how small their ordinary errors are."""
+    return blended(missed, trust(missed))
+
+
+def trust(missed: Floats) -> Floats:
+    """The weight of each forecast, by its ordinary errors; all 0: none is of use now."""
     sizes = np.array([_usual_miss(row) for row in missed])
     if not np.isfinite(sizes).any():
-        return np.full(missed.shape[1], np.nan)
+        return np.zeros(len(missed))
     floored = np.maximum(sizes, 1e-9 * np.nanmax(sizes) or 1.0)
-    weights = np.nan_to_num((np.nanmin(floored) / floored) ** 2)
-    usable = np.isfinite(missed)
+    weights: Floats = np.nan_to_num((np.nanmin(floored) / floored) ** 2)
+    return weights
+
+
+def blended(rows: Floats, weights: Floats) -> Floats:
+    """The weighed mean of each column, of the rows that are known there; NaN where none with a weight is."""
+    usable = np.isfinite(rows)
     shares = np.where(usable, weights[:, None], 0.0)
     total = shares.sum(axis=0)
-    sums = (np.where(usable, missed, 0.0) * shares).sum(axis=0)
+    sums = (np.where(usable, rows, 0.0) * shares).sum(axis=0)
     found: Floats = np.divide(sums, total, out=np.full(total.shape, np.nan), where=total > 0)
     return found
 

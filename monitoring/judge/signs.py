@@ -15,6 +15,7 @@ from monitoring.judge.moments import (
     MAX_SCORE,
     SETTLED,
     Moments,
+    blended,
     misses,
     moments_of,
     part_of,
@@ -23,6 +24,7 @@ from monitoring.judge.moments import (
     root_mean_square,
     spreads,
     standing,
+    trust,
     weighed,
 )
 from monitoring.judge.whitening import patterns_of, whiten
@@ -57,7 +59,7 @@ class Ordinary:
     """Now against ordinary moments, on the even scale: ``errors`` are theirs with the median taken out.
 
     ``shift`` is ours, ``expected`` the forecast, ``late_shift`` the shift of the last quarter; ``spread`` and ``wide``
-    are the size of an ordinary error without and with the rare large ones.
+    are the size of an ordinary error without and with the rare large ones. ``weights`` are those of the forecasts.
     """
 
     errors: Floats
@@ -66,6 +68,8 @@ class Ordinary:
     expected: float
     spread: float
     wide: float
+    moments: Moments
+    weights: Floats
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -89,10 +93,11 @@ def signs_of(grid: Grid, scale: Scale) -> Signs:
     if moments is not None:
         is_short = moments.length != moments.judged
         missed, level = misses(moments, SETTLED)
-        errors = weighed(missed)
+        weights = trust(missed)
+        errors = blended(missed, weights)
         found |= _forecast_signs(moments, errors) | _agreement_signs(moments)
         spread = _step_signs(moments, found)
-        ordinary = None if is_short else _ordinary(moments, errors, float(level[-1]))
+        ordinary = None if is_short else _ordinary(moments, errors, weights, float(level[-1]))
     return Signs(_directed(found, 1, is_short), _directed(found, -1, is_short), spread, ordinary)
 
 
@@ -102,7 +107,7 @@ def _directed(found: dict[str, float], sign: int, is_short: bool) -> Floats:
     return found_in_order
 
 
-def _ordinary(moments: Moments, errors: Floats, level: float) -> Ordinary | None:
+def _ordinary(moments: Moments, errors: Floats, weights: Floats, level: float) -> Ordinary | None:
     past, now = errors[:-1][np.isfinite(errors[:-1])], float(errors[-1])
     if past.size < MIN_ORDINARY or not np.isfinite(now):
         return None
@@ -110,7 +115,8 @@ def _ordinary(moments: Moments, errors: Floats, level: float) -> Ordinary | None
     late = float(weighed(misses(moments, LATE)[0])[-1])
     shift = now - middle
     usual, wide = spreads(past - middle)
-    return Ordinary(past - middle, shift, late if np.isfinite(late) else shift, level - shift, usual, wide)
+    late = late if np.isfinite(late) else shift
+    return Ordinary(past - middle, shift, late, level - shift, usual, wide, moments, weights)
 
 
 def _forecast_signs(moments: Moments, errors: Floats) -> dict[str, float]:

@@ -245,6 +245,30 @@ def test_the_picture_has_the_band_the_ordinary_changes_and_this_one():
     assert found.picture["change"] == found.change
 
 
+def test_the_picture_has_the_forecast_with_its_season():
+    found = judge(history(season=100, noise=5), after(season=100, noise=5))
+    forecast = found.picture["forecast"]
+    assert (forecast["start"], forecast["step"], len(forecast["expected"])) == (T, 60.0, 60)
+    wave = 300 + 100 * np.sin(2 * np.pi * (T + 60 * np.arange(60)) / DAY)
+    assert np.abs(np.array(forecast["expected"]) - wave).max() < 8
+    drawn = zip(forecast["low"], forecast["expected"], forecast["high"], strict=True)
+    assert all(low < expected < high < low + 40 for low, expected, high in drawn)
+
+
+@pytest.mark.parametrize(("minutes", "count"), [(3, 3), (60, 60), (600, 120)])
+def test_the_forecast_has_at_most_120_values_and_reaches_to_the_end(minutes, count):
+    found = judge(history(), after(minutes=minutes), window(minutes=minutes, settle=0))
+    forecast = found.picture["forecast"]
+    assert len(forecast["expected"]) == len(forecast["low"]) == len(forecast["high"]) == count
+    assert forecast["step"] * count == minutes * 60
+
+
+def test_the_forecast_of_a_short_history_is_flat():
+    forecast = judge(history(days=0.02), after()).picture["forecast"]
+    assert len(set(forecast["expected"])) == 1
+    assert forecast["low"][0] < 300 < forecast["high"][0]
+
+
 def test_baseline_and_after_may_be_one_series():
     past, now = history(), after(level=450)
     whole = Series(np.append(past.times, now.times), np.append(past.values, now.values))
