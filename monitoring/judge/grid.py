@@ -1,11 +1,13 @@
 """Samples laid out on a regular grid that begins at the deployment, and the scale on which their noise is even."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
+import numpy.typing as npt
 
 from monitoring.judge.facts import Floats, MetricFacts, Series, Window
+from monitoring.judge.stretches import inside, merged, ordinary
 
 #: More points in the judged window only cost time: it is averaged down to this many.
 MAX_AFTER = 240
@@ -18,7 +20,8 @@ class Grid:
     """Means of equal steps of ``step`` seconds, in shares of ``size`` (the largest value); NaN: nothing was measured.
 
     ``before`` ends at the deployment, ``after`` begins there; its first ``settle`` steps are not judged. ``day`` is the
-    number of steps in a day, 0 where clock time means nothing.
+    number of steps in a day, 0 where clock time means nothing. ``left_out`` marks the steps before of which nothing is
+    known because they say nothing of what is normal.
     """
 
     step: float
@@ -27,6 +30,7 @@ class Grid:
     settle: int
     day: int
     size: float
+    left_out: npt.NDArray[np.bool_] = field(default_factory=lambda: np.empty(0, bool))
 
     @property
     def judged(self) -> Floats:
@@ -35,8 +39,9 @@ class Grid:
 
     @property
     def coverage_before(self) -> float:
-        """Share of the steps before that have a value."""
-        return float(np.isfinite(self.before).mean()) if self.before.size else 0.0
+        """Share of the steps before that have a value, of those that were not left out."""
+        counted = self.before[~self.left_out] if self.left_out.any() else self.before
+        return float(np.isfinite(counted).mean()) if counted.size else 0.0
 
     @property
     def coverage_after(self) -> float:
@@ -47,7 +52,8 @@ class Grid:
 def lay_out(baseline: Series, after: Series, facts: MetricFacts, window: Window) -> Grid:
     """Both sides of the deployment on one grid. The step is the coarser one of the metric's and of its history's."""
     start = window.deployed_at
-    past, now = baseline.clean().between(-math.inf, start), after.clean().between(start, window.judged_until)
+    whole, now = baseline.clean().between(-math.inf, start), after.clean().between(start, window.judged_until)
+    past, is_without = ordinary(whole, window.left_out)
     size = float(max(np.max(np.abs(past.values), initial=0.0), np.max(np.abs(now.values), initial=0.0))) or 1.0
     length = max(0.0, window.judged_until - start)
     spacing = float(np.median(np.diff(past.times))) if len(past) > 2 else 0.0
@@ -55,16 +61,18 @@ def lay_out(baseline: Series, after: Series, facts: MetricFacts, window: Window)
     if spacing > 1.5 * step:
         step = spacing
     steps_after = math.floor(length / step + 1e-6)
-    steps_before = min(MAX_BEFORE, math.ceil((start - past.times[0]) / step - 1e-9)) if len(past) else 0
+    steps_before = min(MAX_BEFORE, math.ceil((start - whole.times[0]) / step - 1e-9)) if len(whole) else 0
+    begins = start - steps_before * step
     settle = min(steps_after, math.floor((window.judged_from - start) / step + 0.5))
     is_daily = facts.is_seasonal and step <= DAY / 2
     return Grid(
         step=step,
-        before=_means(past, start - steps_before * step, step, steps_before) / size,
+        before=_means(past, begins, step, steps_before) / size,
         after=_means(now, start, step, steps_after) / size,
         settle=max(0, settle),
         day=round(DAY / step) if is_daily else 0,
         size=size,
+        left_out=inside(begins + (np.arange(steps_before) + 0.5) * step, merged(window.left_out if is_without else ())),
     )
 
 

@@ -120,6 +120,7 @@ def moments_of(grid: Grid, values: Floats) -> Moments | None:
     if at.size < MIN_MOMENTS:
         length, near = max(3, min(judged, before // 5)), max(5, min(near, before // 4))
         at = _instants(near, before - length - grid.settle, 0)
+    at = at[_is_ordinary(grid, at + grid.settle, length)]
     far = max(near, min(_FAR * near, before // 2))
     days = min(_DAYS, before // grid.day) if grid.day and before >= grid.day + grid.after.size else 0
     return Moments(
@@ -140,6 +141,16 @@ def _instants(first: int, last: int, least: int) -> Ints:
     if last < first or last - first < least:
         return np.empty(0, int)
     return np.unique(np.linspace(first, last, min(MAX_MOMENTS, last - first + 1)).round().astype(int))
+
+
+def _is_ordinary(grid: Grid, starts: Ints, length: int) -> npt.NDArray[np.bool_]:
+    """Which of these windows lie mostly outside of what was left out of the history."""
+    if not grid.left_out.any():
+        return np.ones(starts.shape, bool)
+    so_far = np.append(0, np.cumsum(grid.left_out))
+    ends = np.minimum(starts + length, grid.before.size)
+    found: npt.NDArray[np.bool_] = 2 * (so_far[ends] - so_far[np.minimum(starts, ends)]) < np.maximum(length, 1)
+    return found
 
 
 def misses(moments: Moments, part: str) -> tuple[Floats, Floats]:
