@@ -19,6 +19,9 @@ from monitoring.models import (
     MonitoringPolicy,
     Objective,
     Outage,
+    Replay,
+    ReplayedVerdict,
+    Ruling,
     Series,
     Source,
     Verdict,
@@ -204,6 +207,45 @@ class FindingFactory(factory.django.DjangoModelFactory):
     name = "Checkout p95"
     result = "REGRESSED"
     sentence = "Checkout p95 rose 310 → 450 ms."
+
+
+class RulingFactory(factory.django.DjangoModelFactory):
+    class Meta:
+        model = Ruling
+
+    deployment = factory.SubFactory(DeploymentFactory)
+    kind = "US"
+    reason = "The new query has no index."
+    by = factory.SubFactory(UserFactory)
+    at = factory.LazyFunction(timezone.now)
+
+
+class ReplayFactory(factory.django.DjangoModelFactory):
+    """A replay that waits; say `status="DONE"` for one that has ended."""
+
+    class Meta:
+        model = Replay
+
+    class Params:
+        is_due = factory.LazyAttribute(lambda replay: replay.status in {"WAITING", "RUNNING"})
+
+    project = factory.SubFactory(ProjectFactory)
+    changes = factory.LazyFunction(lambda: {"chance_limit": 0.02})
+    rule_version = "2"
+    requested_at = factory.LazyFunction(timezone.now)
+    next_step_at = factory.LazyAttribute(lambda replay: replay.requested_at if replay.is_due else None)
+    ended_at = factory.LazyAttribute(lambda replay: None if replay.is_due else replay.requested_at)
+
+
+class ReplayedVerdictFactory(factory.django.DjangoModelFactory):
+    class Meta:
+        model = ReplayedVerdict
+
+    replay = factory.SubFactory(ReplayFactory, status="DONE")
+    deployment = factory.SubFactory(DeploymentFactory)
+    rule_version = "1"
+    result_then = "DEGRADED"
+    result_now = "HEALTHY"
 
 
 class ObjectiveFactory(factory.django.DjangoModelFactory):

@@ -31,7 +31,10 @@ LOOK_BACK = timedelta(days=7)
 
 
 def open_issues(*, now: datetime) -> int:
-    """Give every confirmed outage, regression of a final verdict and alert its receipt; return how many were given."""
+    """Give every confirmed outage, regression of a final verdict and alert its receipt; return how many were given.
+
+    What a dry run found opens nothing. An outage does even then: that a check is down is measured, not judged.
+    """
     since = now - LOOK_BACK
     alerts = Alert.objects.fired().filter(fired_at__range=(since, now), is_muted=False, occurrence__isnull=True)
     alerts = alerts.exclude(ended_by=AlertEnd.CHANGED).select_related("rule", "environment__project", "series")
@@ -39,6 +42,7 @@ def open_issues(*, now: datetime) -> int:
     is_told = Q(facts__is_muted__isnull=True) | Q(facts__is_muted=False)
     findings = Finding.objects.filter(
         is_told,
+        MonitoringPeriod.for_real("verdict__period__"),
         result=FindingResult.REGRESSED,
         verdict__is_final=True,
         verdict__looked_at__gte=since,

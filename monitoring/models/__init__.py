@@ -23,6 +23,7 @@ from monitoring.models.periods import (
     Verdict,
 )
 from monitoring.models.probers import PollShard, Prober, ProberOutage, SecondOpinion
+from monitoring.models.replays import Replay, ReplayedVerdict, ReplayStatus
 from monitoring.models.rules import (
     Aggregate,
     Alert,
@@ -38,6 +39,7 @@ from monitoring.models.rules import (
     Usefulness,
     Versus,
 )
+from monitoring.models.rulings import Ruling, RulingKind
 from monitoring.models.samples import (
     DayChunk,
     HeldChunk,
@@ -102,9 +104,14 @@ __all__ = [
     "ProberOutage",
     "Refusal",
     "RefusalReason",
+    "Replay",
+    "ReplayStatus",
+    "ReplayedVerdict",
     "Result",
     "Retention",
     "RuleKind",
+    "Ruling",
+    "RulingKind",
     "SampleBatch",
     "SampleReceipt",
     "SampleRun",

@@ -189,6 +189,12 @@ class MonitoringPeriod(models.Model):
         """Planned duration."""
         return self.closes_at - self.opens_at
 
+    @staticmethod
+    def for_real(path: str = "") -> Q:
+        """Return the condition that a period is no dry run; `path` leads to it, such as "verdict__period__"."""
+        # a negation alone would lose the periods that say nothing of it
+        return Q(**{f"{path}policy__is_dry_run__isnull": True}) | Q(**{f"{path}policy__is_dry_run": False})
+
     @property
     def is_dry_run(self) -> bool:
         """True when its verdict is recorded and nothing else comes of it."""

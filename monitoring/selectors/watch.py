@@ -70,6 +70,7 @@ def _facts(period: MonitoringPeriod, look: Verdict | None) -> Period:
         so_far=look.result if look else None,
         sentence=look.sentence if look else "",
         looked_at=look.looked_at if look else None,
+        is_dry_run=period.is_dry_run,
     )
 
 

@@ -44,6 +44,8 @@ from monitoring.services.rules import (
     unmute_rule,
     validate_rule,
 )
+from monitoring.services.rulings import rule, withdraw
+from monitoring.services.series import Rehearsal, rehearse
 from monitoring.services.sources import (
     count_folded,
     ensure_source,
@@ -60,6 +62,7 @@ __all__ = [
     "InputsChanged",
     "NamesRefused",
     "PulledFacts",
+    "Rehearsal",
     "Sender",
     "Taken",
     "TooManyPings",
@@ -98,10 +101,12 @@ __all__ = [
     "read_soon",
     "record_ping",
     "refuse_senseless",
+    "rehearse",
     "resume_check",
     "resume_checks",
     "resume_rule",
     "resume_source",
+    "rule",
     "save_check",
     "save_metric",
     "save_objective",
@@ -113,4 +118,5 @@ __all__ = [
     "unmute_rule",
     "validate",
     "validate_rule",
+    "withdraw",
 ]

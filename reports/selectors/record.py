@@ -14,6 +14,8 @@ from reports.selectors.story import Story
 
 #: What a record leaves out of the timeline: deliveries are the log's business.
 _NOT_RECORDED = {"notifications"}
+#: What the record adds when the environment's policy was only being tried.
+DRY_RUN = "A dry run: the verdict is recorded as it is, no pipeline was stopped and no issue opened."
 _VERDICTS = {result.value.lower() for result in Result}
 
 _AFTERWARDS = {
@@ -69,7 +71,7 @@ def outcome(story: Story) -> str:
     parts = ["Rolled out without an error", _AFTERWARDS.get(story.watch.state, "")]
     if story.rolled_back_by:
         parts.append(f"rolled back by {story.rolled_back_by.version}")
-    return ", ".join(part for part in parts if part) + "."
+    return ", ".join(part for part in parts if part) + "." + (f" {DRY_RUN}" if story.watch.is_dry_run else "")
 
 
 def finding_words(finding: Finding) -> tuple[str, str, str]:

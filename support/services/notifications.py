@@ -9,7 +9,7 @@ from django.db.models import CharField, Exists, OuterRef, QuerySet, Value
 from django.db.models.functions import Cast, Concat
 
 from issues.models import IssueEvent, IssueEventKind, IssueStatus
-from monitoring.models import Verdict
+from monitoring.models import MonitoringPeriod, Verdict
 from postdeploy.lib.bells import ring
 from postdeploy.lib.sweeps import each
 from support.models import Assignment, AssignmentReason, Notification, NotificationChannel, NotificationKind
@@ -26,7 +26,10 @@ def announce_issues(*, now: datetime) -> int:
 
 
 def announce_verdicts(*, now: datetime) -> int:
-    """Queue the final verdicts that channels have not heard of; a channel of one tier hears none."""
+    """Queue the final verdicts that channels have not heard of, but for those of a dry run.
+
+    A channel of one tier hears none.
+    """
     return sum(_announce_verdicts(channel, now) for channel in _channels().filter(tier__isnull=True))
 
 
@@ -76,6 +79,7 @@ def _announce_moves(channel: NotificationChannel, now: datetime) -> int:
 
 def _announce_verdicts(channel: NotificationChannel, now: datetime) -> int:
     rows = Verdict.objects.filter(
+        MonitoringPeriod.for_real("period__"),
         is_final=True,
         period__deployment__project=channel.project_id,
         looked_at__gte=_since(channel, now),

@@ -106,6 +106,17 @@ def test_a_passed_watch_is_a_success():
     assert record.verdict.decided_at is not None
 
 
+def test_the_record_of_a_dry_run_says_so():
+    world = rollback_world()
+    for period in world.old.periods.all():
+        period.policy = {**period.policy, "is_dry_run": True}
+        period.save()
+    assert record_of(world.old).verdict.outcome == (
+        "Rolled out without an error, then passed its watch. A dry run: the verdict is recorded as it is, no pipeline "
+        "was stopped and no issue opened."
+    )
+
+
 @pytest.mark.parametrize(
     ("status", "outcome"), [("FAILED", "The pipeline failed."), ("CANCELLED", "The pipeline was cancelled.")]
 )
