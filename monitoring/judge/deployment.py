@@ -50,7 +50,9 @@ def _within_budget(findings: list[Finding], budget: float) -> list[Finding]:
     """Regressions that are no longer rare when one looks at so many metrics are not called regressions."""
     compared = [f for f in findings if f.chance is not None and not f.is_muted and f.subject is Subject.METRIC]
     largest = passing([finding.chance or 0.0 for finding in compared], budget)
-    return [_demoted(finding, len(compared)) if _is_doubtful(finding, largest) else finding for finding in findings]
+    return [
+        _demoted(finding, len(compared), budget) if _is_doubtful(finding, largest) else finding for finding in findings
+    ]
 
 
 def _is_doubtful(finding: Finding, largest: float) -> bool:
@@ -59,10 +61,10 @@ def _is_doubtful(finding: Finding, largest: float) -> bool:
     return is_statistical and is_regressed and (finding.chance or 0.0) > largest
 
 
-def _demoted(finding: Finding, compared: int) -> Finding:
+def _demoted(finding: Finding, compared: int, budget: float) -> Finding:
     among = f" among {compared} metrics" if compared > 1 else ""
-    sentence = f"{finding.sentence} That is not rare enough{among} to call it worse."
-    return finding.ruled(FindingResult.INCONCLUSIVE, Reason.TOO_MANY_COMPARED, sentence)
+    said = f"That is not rare enough{among} to call it worse." if budget > 0 else "The next planned look weighs it."
+    return finding.ruled(FindingResult.INCONCLUSIVE, Reason.TOO_MANY_COMPARED, f"{finding.sentence} {said}")
 
 
 def _importance(finding: Finding) -> tuple[int, int, int, int, float, str, str]:

@@ -34,11 +34,10 @@ from monitoring.judge.metric import judge_metric
 from monitoring.models import HealthCheck, MonitoringPeriod, Outage, Stage
 from monitoring.models import Series as SeriesRow
 from monitoring.selectors import lines_of, read_lines, unit_of
+from monitoring.services.overlap import began_at
 
 logger = logging.getLogger(__name__)
 
-#: A roll-out that is said to have taken longer than this was waiting for something else.
-LONGEST_ROLL_OUT = timedelta(hours=2)
 #: How often a check failed before is told well enough by this much of its past.
 CHECK_BASELINE = timedelta(days=1)
 
@@ -136,18 +135,15 @@ def gather(
 
 
 def window_of(period: MonitoringPeriod, at: datetime) -> Window:
-    """Return the window of a look at `at`; a superseded period ends where its successor went live."""
+    """Return the window of a look at `at`; a superseded period is seen until its successor began to roll out."""
     deployment = period.deployment
-    finished_at = deployment.finished_at or period.opens_at
-    started_at = max(deployment.started_at or finished_at, finished_at - LONGEST_ROLL_OUT)
-    closes_at = min(period.closes_at, period.ended_at or period.closes_at)
     settle = min(period.policy["settle_seconds"], period.policy["initial_seconds"] / 4)
     return Window(
         opens_at=period.opens_at.timestamp(),
-        closes_at=closes_at.timestamp(),
-        deployed_at=started_at.timestamp(),
+        closes_at=period.closes_at.timestamp(),
+        deployed_at=(began_at(deployment) or period.opens_at).timestamp(),
         settle_seconds=settle if period.stage == Stage.INITIAL else 0.0,
-        looked_at=min(at, closes_at).timestamp(),
+        looked_at=min(at, period.ended_at or at, period.closes_at).timestamp(),
     )
 
 

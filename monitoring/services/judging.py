@@ -12,9 +12,10 @@ from django.db import InterfaceError, OperationalError, transaction
 
 from monitoring.judge import RULE_VERSION
 from monitoring.judge import facts as judged
-from monitoring.judge.looks import LookPlan, look_plan, look_times
+from monitoring.judge.looks import FALSE_ALARM_BUDGET, LookPlan, look_plan, look_times
 from monitoring.models import Finding, MonitoringPeriod, PeriodStatus, Result, Verdict
 from monitoring.services.evidence import Evidence, from_json, gather, hold, judge, to_json, window_of
+from monitoring.services.overlap import LONGEST_ROLL_OUT, cut_for_now
 from monitoring.signals import verdict_reached
 from monitoring.watch import BAD
 from postdeploy.lib.bells import ring
@@ -64,44 +65,66 @@ def _look(pk: int, now: datetime) -> bool:
         period = due.filter(pk=pk).select_related("deployment").first()
         if period is None:  # another worker was first
             return False
-        verdict = None if _is_settled(period, now) else _judge(period, now)
-        _move_on(period, now)
+        cut_at = _cut_of(period, now)
+        verdict = None if _is_settled(period, now, cut_at) else _judge(period, now, cut_at)
+        _move_on(period, now, cut_at)
         if verdict is not None:
             ring(verdict_reached, verdict_id=verdict.pk)
     return verdict is not None
 
 
-def _is_settled(period: MonitoringPeriod, now: datetime) -> bool:
+def _cut_of(period: MonitoringPeriod, now: datetime) -> datetime | None:
+    """Where the roll-out under way would end the period; None without one, and when it is too late to wait for it."""
+    if period.status != PeriodStatus.OPEN or now >= period.closes_at + LONGEST_ROLL_OUT:
+        return None
+    return cut_for_now(period.deployment, at=now)
+
+
+def _is_settled(period: MonitoringPeriod, now: datetime, cut_at: datetime | None) -> bool:
     """Whether nothing that a look could find would change what stands; a bad verdict is completed at the end."""
+    if cut_at and cut_at <= period.opens_at:
+        return True  # nothing of it can be told from the roll-out under way
     return period.result == Result.FAILED and now < period.closes_at
 
 
 # --- one look ---------------------------------------------------------------------------------------------------------
 
 
-def _judge(period: MonitoringPeriod, now: datetime) -> Verdict | None:
-    window = window_of(period, now)
-    plan = _plan(period, window.looked_at)
-    is_over = window.looked_at >= window.closes_at
+def _judge(period: MonitoringPeriod, now: datetime, cut_at: datetime | None) -> Verdict | None:
+    """Look at what lies before `cut_at`, where the next roll-out begins; a look before the end says no HEALTHY."""
+    window = window_of(period, min(now, cut_at or now))
+    is_over = period.status == PeriodStatus.SUPERSEDED or window.looked_at >= window.closes_at
     # a period that was cut short can still be found bad, but cannot be cleared
     is_last = is_over and period.status == PeriodStatus.OPEN
+    plan = _plan(period, window.looked_at, is_over=is_over)
     is_planned = is_over or _looks_due(period, window.looked_at) > period.looks_taken
-    if not is_planned:
-        # no statistics at a glance: so many looks would raise more false alarms than the period may
-        no_budget = replace(plan, budget=0.0)
-        glance = judge(gather(period, window=window, look=no_budget, is_last=False, conditions_only=True))
-        if glance.result not in BAD:
-            return None
+    if not is_planned and _is_well_at_a_glance(period, window, plan):
+        return None
     evidence = gather(period, window=window, look=plan, is_last=is_last)
     return _keep(period, judge(evidence), evidence, now)
+
+
+def _is_well_at_a_glance(period: MonitoringPeriod, window: judged.Window, plan: LookPlan) -> bool:
+    glance = judge(gather(period, window=window, look=plan, is_last=False, conditions_only=True))
+    return glance.result not in BAD
 
 
 def _times(period: MonitoringPeriod) -> tuple[float, ...]:
     return look_times(period.opens_at.timestamp(), period.closes_at.timestamp(), LOOKS)
 
 
-def _plan(period: MonitoringPeriod, at: float) -> LookPlan:
-    return look_plan(_times(period), period.opens_at.timestamp(), at)
+def _plan(period: MonitoringPeriod, at: float, *, is_over: bool) -> LookPlan:
+    """The plan of a look at `at`, with what it may spend: the share of the time since the look before.
+
+    The last look spends what is left. A look that is not planned, or happens again, spends nothing: so many looks would
+    raise more false alarms than the period may.
+    """
+    opens_at, times = period.opens_at.timestamp(), _times(period)
+    begin, *ends = (opens_at, *times)[period.looks_taken :]
+    due = _looks_due(period, at) - period.looks_taken
+    end = times[-1] if is_over and ends else ends[due - 1] if due > 0 else begin
+    budget = FALSE_ALARM_BUDGET * (end - begin) / (times[-1] - opens_at)
+    return replace(look_plan(times, opens_at, at), budget=budget)
 
 
 def _looks_due(period: MonitoringPeriod, at: float) -> int:
@@ -167,11 +190,14 @@ def _finite(value: Any) -> Any:
 # --- what comes next --------------------------------------------------------------------------------------------------
 
 
-def _move_on(period: MonitoringPeriod, now: datetime) -> None:
-    """Set when the next look is due, or close what is over."""
-    period.looks_taken = _looks_due(period, now.timestamp())
+def _move_on(period: MonitoringPeriod, now: datetime, cut_at: datetime | None = None) -> None:
+    """Set when the next look is due, or close what is over; a roll-out under way decides whether it was cut short."""
+    seen_until = min(now, cut_at or now).timestamp()
+    period.looks_taken = max(period.looks_taken, _looks_due(period, seen_until))
     if period.status == PeriodStatus.SUPERSEDED:
-        period.next_look_at = None
+        period.looks_taken, period.next_look_at = LOOKS, None
+    elif now >= period.closes_at and cut_at and cut_at < period.closes_at:
+        period.next_look_at = now + PARKED
     elif now >= period.closes_at:
         period.status, period.ended_at, period.next_look_at = PeriodStatus.CLOSED, period.closes_at, None
     else:

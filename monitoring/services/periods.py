@@ -1,6 +1,7 @@
-"""Opening, superseding and the pace of monitoring periods."""
+"""Opening monitoring periods, and ending them where the next deployment begins."""
 
-from collections.abc import Iterable
+import uuid
+from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
 
 from django.db import transaction
@@ -8,6 +9,7 @@ from django.db.models import DurationField, Exists, ExpressionWrapper, F, OuterR
 
 from deployments.models import Deployment, DeploymentStatus, Environment
 from monitoring.models import MonitoringPeriod, MonitoringPolicy, PeriodStatus, Stage
+from monitoring.services.overlap import LONGEST_ROLL_OUT, cut_by, first_to_begin
 from monitoring.services.policies import ensure_policy
 from monitoring.signals import period_opened
 from monitoring.watch import LOOK_BACK
@@ -15,6 +17,7 @@ from postdeploy.lib.bells import ring
 from postdeploy.lib.sweeps import each
 
 SECOND = timedelta(seconds=1)
+_ENDING = ("status", "superseded_by", "ended_at", "next_look_at")
 
 
 def open_periods(*, now: datetime) -> int:
@@ -27,11 +30,30 @@ def withdraw_periods(*, now: datetime) -> None:
     """End the watch of deployments that, as was reported later, did not go live after all.
 
     What was not decided goes without trace: should the deployment be said to have succeeded again, it is watched again.
+    What it had ended goes on.
     """
     mistaken = MonitoringPeriod.objects.open().exclude(deployment__status=DeploymentStatus.SUCCEEDED)
     with transaction.atomic():
+        deployments = set(mistaken.values_list("deployment", flat=True))
         mistaken.filter(result__isnull=False).update(status=PeriodStatus.SUPERSEDED, ended_at=now, next_look_at=None)
         mistaken.filter(result__isnull=True).delete()
+        if deployments:
+            _resume(deployments, now)
+
+
+def _resume(mistaken: Collection[uuid.UUID], now: datetime) -> None:
+    """Let periods go on that were ended by deployments that did not go live, unless another one ended them as well."""
+    ended = MonitoringPeriod.objects.select_for_update(no_key=True, of=("self",)).filter(superseded_by__in=mistaken)
+    periods = list(ended.exclude(deployment__in=mistaken).select_related("deployment").order_by("pk"))
+    for period in periods:
+        period.status, period.superseded_by, period.ended_at, period.next_look_at = PeriodStatus.OPEN, None, None, now
+        if period.result is None:
+            period.looks_taken = 0  # what its last look spent was spent on a mistake
+        if successor := _successor(period.deployment):
+            _end([period], by=successor, now=now)
+    MonitoringPeriod.objects.bulk_update(periods, [*_ENDING, "looks_taken"])
+    for deployment_id in {period.deployment_id for period in periods if period.status == PeriodStatus.OPEN}:
+        ring(period_opened, deployment_id=deployment_id)
 
 
 def unwatched(now: datetime) -> QuerySet[Deployment]:
@@ -90,41 +112,38 @@ def _planned(deployment: Deployment, policy: MonitoringPolicy, now: datetime) ->
 
 
 def _successor(deployment: Deployment) -> Deployment | None:
-    """The deployment that replaced this one in its environment."""
-    return _later_than(deployment).order_by("finished_at", "reported_at").first()
-
-
-def _later_than(deployment: Deployment) -> QuerySet[Deployment]:
+    """The deployment that ends the watch of this one: of those that went live later, the first to begin."""
     same_time = Q(finished_at=deployment.finished_at, reported_at__gt=deployment.reported_at)
-    return Deployment.objects.succeeded().filter(
+    later = Deployment.objects.succeeded().filter(
         Q(finished_at__gt=deployment.finished_at) | same_time, environment=deployment.environment_id
     )
+    return first_to_begin(later)
 
 
 def _supersede_older(deployment: Deployment, now: datetime) -> None:
-    """End what ran in the environment when this deployment went live.
+    """End what ran in the environment when this deployment began.
 
     A report that comes late may also show that something ended earlier than was thought.
     """
+    assert deployment.finished_at  # a database constraint: what went live has a time
     same_time = Q(deployment__finished_at=deployment.finished_at, deployment__reported_at__lt=deployment.reported_at)
-    older = MonitoringPeriod.objects.select_for_update(no_key=True).filter(
+    older = MonitoringPeriod.objects.select_for_update(no_key=True, of=("self",)).filter(
         Q(deployment__finished_at__lt=deployment.finished_at) | same_time,
-        Q(ended_at__isnull=True) | Q(status=PeriodStatus.SUPERSEDED, ended_at__gt=deployment.finished_at),
+        Q(ended_at__isnull=True) | Q(status=PeriodStatus.SUPERSEDED),
         environment=deployment.environment_id,
-        closes_at__gt=deployment.finished_at,
+        closes_at__gt=deployment.finished_at - LONGEST_ROLL_OUT,
     )
-    periods = list(older.order_by("pk"))
-    _end(periods, by=deployment, now=now)
-    MonitoringPeriod.objects.bulk_update(periods, ["status", "superseded_by", "ended_at", "next_look_at"])
+    ended = _end(older.select_related("deployment").order_by("pk"), by=deployment, now=now)
+    MonitoringPeriod.objects.bulk_update(ended, _ENDING)
 
 
-def _end(periods: Iterable[MonitoringPeriod], *, by: Deployment, now: datetime) -> None:
-    """Mark those that run beyond `by` as superseded; what had begun undecided gets a last look."""
-    for period in periods:
-        if by.finished_at is None or period.closes_at <= by.finished_at:
-            continue
+def _end(periods: Iterable[MonitoringPeriod], *, by: Deployment, now: datetime) -> list[MonitoringPeriod]:
+    """Mark those that run beyond where `by` begins as superseded; what had begun undecided gets a last look."""
+    ended = [period for period in periods if cut_by(by, period.deployment) < (period.ended_at or period.closes_at)]
+    for period in ended:
         period.status = PeriodStatus.SUPERSEDED
         period.superseded_by = by
-        period.ended_at = by.finished_at
-        is_to_be_judged = period.result is None and period.opens_at < by.finished_at
+        period.ended_at = cut_by(by, period.deployment)
+        is_to_be_judged = period.result is None and period.opens_at < period.ended_at
         period.next_look_at = now if is_to_be_judged else None
+    return ended
