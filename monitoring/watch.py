@@ -27,6 +27,20 @@ _UNWATCHED = {
     "FAILED": ("not_deployed", "The pipeline failed, so there is nothing to watch."),
 }
 UNDECIDED = (PENDING, WATCHING)
+WAIT, GO, STOP = "wait", "go", "stop"
+DECISIONS = (WAIT, GO, STOP)
+_DECIDED = {
+    PENDING: (WAIT, "It is not live yet."),
+    WATCHING: (WAIT, "No verdict has been reached yet."),
+    "healthy": (GO, "Nothing got worse, and there was enough to judge by."),
+    "degraded": (STOP, "Something got worse."),
+    "failed": (STOP, "Something critical broke."),
+    "inconclusive": (STOP, "There was too little to say that nothing got worse."),
+    "blind": (STOP, "There was nothing to judge by."),
+    "cancelled": (STOP, "The deployment was cancelled."),
+    "not_deployed": (STOP, "The pipeline failed, so nothing went live."),
+    "not_watched": (STOP, "It was reported too late to be watched, so nobody knows."),
+}
 
 
 @dataclass(frozen=True)
@@ -45,6 +59,7 @@ class Period:
     so_far: str | None = None
     sentence: str = ""
     looked_at: datetime | None = None
+    is_dry_run: bool = False
 
     @property
     def is_open(self) -> bool:
@@ -68,7 +83,8 @@ class WatchState:
     """What is known of a deployment: one word for pages, API and gate, and the sentence that goes with it.
 
     `is_final`: the word is a verdict, or there will be none. `so_far`: the result that the latest look of the period
-    under way leans to, in lower case. `verdict_id` is the look that sentence and findings come from.
+    under way leans to, in lower case. `verdict_id` is the look that sentence and findings come from. `is_dry_run`: its
+    verdicts are recorded as they are, and nothing else comes of them.
     """
 
     deployment_id: uuid.UUID
@@ -84,6 +100,7 @@ class WatchState:
     ended_at: datetime | None = None
     superseded_by: str = ""
     superseded_by_id: uuid.UUID | None = None
+    is_dry_run: bool = False
 
     @property
     def is_watching(self) -> bool:
@@ -132,6 +149,7 @@ def _judged(subject: Subject, asked: Sequence[Period], periods: Sequence[Period]
         ended_at=None if None in ends else max(end for end in ends if end),
         superseded_by=subject.superseded_by,
         superseded_by_id=subject.superseded_by_id,
+        is_dry_run=any(period.is_dry_run for period in asked),
     )
 
 
@@ -163,3 +181,16 @@ def _sentence(state: str, source: Period | None, subject: Subject) -> str:
     if source and source.sentence:
         return source.sentence
     return "Nothing has been looked at yet."
+
+
+def decide(state: WatchState, *, is_dry_run: bool) -> tuple[str, str]:
+    """Return what a pipeline shall do, `wait`, `go` or `stop`, and why in a sentence. Only a healthy one may go on.
+
+    A dry run blocks nothing: it goes on at once, whatever is found.
+    """
+    if is_dry_run:
+        return GO, "This environment's verdicts are a dry run: they are recorded and block nothing."
+    if state.state == SUPERSEDED:
+        by = state.superseded_by or "a newer deployment"
+        return STOP, f"It was never cleared: {by} took its place, so wait for the verdict on that."
+    return _DECIDED[state.state]
