@@ -178,13 +178,17 @@ class Target:
 
     def _serve(self, connection: socket.socket, number: int) -> None:
         plain = connection
-        with suppress(OSError, ssl.SSLError, ValueError):
+        with suppress(OSError, ssl.SSLError):
             if self._context:
                 connection = self._context.wrap_socket(connection, server_side=True)
             stream = connection.makefile("rb")
-            while (request := self._read(stream, number)) and not self._stopping.is_set():
-                if not self._answer(connection, request):
-                    break
+            try:
+                while (request := self._read(stream, number)) and not self._stopping.is_set():
+                    if not self._answer(connection, request):
+                        break
+            except ValueError:  # no HTTP/1.1; a close with bytes unread is a reset, maybe before our answer is read
+                plain.shutdown(socket.SHUT_WR)
+                stream.read()
         self._open.discard(plain)
         with suppress(OSError):
             connection.close()
