@@ -12,7 +12,7 @@ from deployments.models import MASK, Environment, Project
 from monitoring.models import Source, SourceKind
 from monitoring.pulls import MAX_BACKFILL, ConfigRefused
 from monitoring.services import PulledFacts, definition_of
-from monitoring.services.pulled_sources import Definition
+from monitoring.services.pulled_sources import Definition, refuse_taken_name
 from postdeploy.forms import DurationField
 from postdeploy.lib.secrets import SecretUnreadable
 
@@ -79,17 +79,20 @@ class PulledForm(forms.Form):
             try:
                 self.definition()
             except ConfigRefused as refused:
-                self.add_error(refused.field if refused.field in self.fields else None, refused.sentence)
+                self.refuse(refused)
         return values
+
+    def refuse(self, refused: ConfigRefused) -> None:
+        """Show what was refused beside its field."""
+        self.add_error(refused.field if refused.field in self.fields else None, refused.sentence)
 
     def clean_name(self) -> str:
         """Return the name; no other source of the project that we fetch from has it."""
         name: str = self.cleaned_data["name"]
-        others = Source.objects.of(self.project).pulled().filter(name__iexact=name)
-        if self.source is not None:
-            others = others.exclude(pk=self.source.pk)
-        if others.exists():
-            raise ValidationError("The project has a source with this name; choose another.", code="unique")
+        try:
+            refuse_taken_name(project=self.project, name=name, source=self.source)
+        except ConfigRefused as refused:
+            raise ValidationError(refused.sentence, code="unique") from None
         return name
 
     def clean_token(self) -> str:

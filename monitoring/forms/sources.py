@@ -3,18 +3,21 @@
 from typing import TYPE_CHECKING, ClassVar
 
 from django import forms
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db.models import QuerySet
 from django.http import QueryDict
 
 from deployments.models import Environment, Project
 from monitoring.formats.batch import MAX_KEY, text_fault
-from monitoring.models import Metric, MetricLimits, Source
+from monitoring.models import Metric, Source
 
 if TYPE_CHECKING:
-    LimitModelForm = forms.ModelForm[MetricLimits]
     MetricModelForm = forms.ModelForm[Metric]
 else:
-    LimitModelForm = MetricModelForm = forms.ModelForm
+    MetricModelForm = forms.ModelForm
+
+MOST_SERIES = 1_000_000
+MAX_SERIES_RANGE = f"Type a whole number between 1 and {MOST_SERIES:,}, without separators."
 
 
 class SourceForm(forms.Form):
@@ -33,13 +36,16 @@ class SourceForm(forms.Form):
         field.queryset = environments
 
 
-class LimitForm(LimitModelForm):
+class LimitForm(forms.Form):
     """How many series a project may have."""
 
-    class Meta:
-        model = MetricLimits
-        fields: ClassVar = ["max_series"]
-        labels: ClassVar = {"max_series": "Series that the project may have"}
+    max_series = forms.IntegerField(
+        label="Series that the project may have",
+        help_text="What would be more is refused, and said on the page of sources; those that are there stay. A label"
+        " with an id in it is the usual cause.",
+        error_messages=dict.fromkeys(("required", "invalid"), MAX_SERIES_RANGE),
+        validators=[MinValueValidator(1, MAX_SERIES_RANGE), MaxValueValidator(MOST_SERIES, MAX_SERIES_RANGE)],
+    )
 
 
 class MetricForm(MetricModelForm):

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
+from django.db import transaction
 
 from deployments.models import Environment, Project
 from monitoring.models import Source, SourceKind
@@ -47,7 +48,10 @@ def _with_way_out(sentence: str) -> str:
 def add_pulled_source(
     *, project: Project, kind: str, facts: PulledFacts, now: datetime, backfill: timedelta = timedelta()
 ) -> Source:
-    """Add a source and fetch it at once; `backfill` is how far back an existing Prometheus is asked first."""
+    """Add a source and fetch it at once; `backfill` is how far back an existing Prometheus is asked first.
+
+    ConfigRefused names the field that cannot be saved.
+    """
     source = Source(project=project, kind=kind, created_at=now)
     if kind == SourceKind.PROMQL and backfill:
         source.pulled_until = now - min(backfill, MAX_BACKFILL)
@@ -55,8 +59,16 @@ def add_pulled_source(
 
 
 def change_pulled_source(*, source: Source, facts: PulledFacts, now: datetime) -> Source:
-    """Change a source; a fetch under way by the old definition is not stored."""
+    """Change a source; a fetch under way by the old definition is not stored. ConfigRefused names the field."""
     return _save(source, facts, now)
+
+
+def refuse_taken_name(*, project: Project, name: str, source: Source | None = None) -> None:
+    """Raise ConfigRefused when another source of `project` that we fetch from has this name; case does not count."""
+    others = Source.objects.of(project).pulled().filter(name__iexact=name)
+    others = others.exclude(pk=source.pk) if source and source.pk else others
+    if others.exists():
+        raise ConfigRefused("name", "The project has a source with this name; choose another.")
 
 
 def _save(source: Source, facts: PulledFacts, now: datetime) -> Source:
@@ -66,7 +78,11 @@ def _save(source: Source, facts: PulledFacts, now: datetime) -> Source:
     source.name, source.environment = facts.name, facts.environment
     source.config, source.interval_seconds = dict(facts.config), facts.interval_seconds
     _soon(source, now)
-    source.save()
+    with transaction.atomic():
+        # one at a time in a project: two of the same name, sent at once, would not see each other
+        Project.objects.select_for_update(no_key=True).get(pk=source.project_id)
+        refuse_taken_name(project=source.project, name=source.name, source=source)
+        source.save()
     ring(source_due, source_id=source.pk)
     return source
 

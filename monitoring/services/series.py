@@ -5,19 +5,22 @@ or environments go or get another name; every request reads it together with its
 in the same instant is of a series that is gone: nobody will ever read it, and ids are not used twice.
 """
 
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+from django.db import transaction
+from django.db.models import Max
 
-from monitoring.formats.batch import Batch, Facts, LeftOut
+from monitoring.formats.batch import Batch, Facts, LeftOut, Name
+from monitoring.models import Series
 from monitoring.services.learning import Learner, NamesRefused, Place, SeriesMeant
 
-__all__ = ["NamesRefused", "Resolved", "SeriesMeant", "forget_everything", "resolve"]
+__all__ = ["NamesRefused", "Rehearsal", "Resolved", "SeriesMeant", "forget_everything", "rehearse", "resolve"]
 
 #: Projects and names that one process remembers; beyond it the longest unused project, or the whole project, goes.
 MOST_PROJECTS, MOST_NAMES = 500, 50_000
@@ -70,6 +73,48 @@ def resolve(
         refused = {wanted[place]: why for place, why in learnt.refused.items()}
         found = [known or learnt.meant.get(place) for place, known in zip(places, found, strict=True)]
     return Resolved(*_columns(found), refused)
+
+
+@dataclass(frozen=True, slots=True)
+class Rehearsal:
+    """What storing samples would do: how many series are there, would be made, and would be refused, and why."""
+
+    known: int
+    new: int
+    refused: tuple[LeftOut, ...]
+
+    @property
+    def lost(self) -> int:
+        """How many series would be refused."""
+        return sum(one.count for one in self.refused)
+
+
+def rehearse(
+    names: Collection[Name],
+    *,
+    facts: Mapping[str, Facts],
+    project_id: int,
+    environment: str,
+    kind: str,
+    now: datetime,
+) -> Rehearsal:
+    """Say what samples of these names would make: they are learnt as if they came, and all of it is taken back.
+
+    A name without an environment of its own counts in `environment`.
+    """
+    places = [(name.environment or environment, name) for name in names]
+    learner = Learner(project_id, facts=facts, kind=kind, is_partial=True, now=now)
+    rows = Series.objects.filter(metric__project=project_id)
+    with transaction.atomic():
+        before = rows.aggregate(Max("pk"))["pk__max"] or 0
+        learner.learn(places)
+        meant = {one.series for one in learner.meant.values()}
+        new = rows.filter(pk__in=meant, pk__gt=before).count()
+        transaction.set_rollback(True)
+    counts = Counter(why.reason for why in learner.refused.values())
+    first = {why.reason: why for why in reversed(learner.refused.values())}
+    refused = tuple(replace(first[reason], count=count) for reason, count in counts.items())
+    return Rehearsal(len(meant) - new, new, refused)
 
 
 def _columns(

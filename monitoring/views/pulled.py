@@ -15,8 +15,9 @@ from deployments.models import Project, Role
 from deployments.selectors import project_for
 from monitoring import services, store
 from monitoring.forms.pulled import FORMS, PromqlForm, PulledForm, form_of
-from monitoring.models import MetricLimits, Series, Source
-from monitoring.pulls import PromqlQueries, Scrape, Trial, try_promql, try_scrape
+from monitoring.models import Source
+from monitoring.pulls import ConfigRefused, PromqlQueries, Scrape, Trial, try_promql, try_scrape
+from monitoring.selectors.sources import room_of
 from monitoring.views.common import environments_of, rights
 from postdeploy.lib.htmx import live_page
 from postdeploy.lib.http import RequestRefused
@@ -74,8 +75,7 @@ def _edit(request: HttpRequest, project: Project, form: PulledForm, row: Source 
     if form.is_bound:
         if form.is_valid() and "try" in request.POST:
             context |= _tried(form, project)
-        elif form.is_valid():
-            saved = _saved(project, form, row)
+        elif form.is_valid() and (saved := _saved(project, form, row)):
             messages.success(request, f"{saved.name} is saved and is fetched in a moment.")
             return redirect("pulled_source", project=project.slug, source=saved.pk)
         else:
@@ -83,12 +83,16 @@ def _edit(request: HttpRequest, project: Project, form: PulledForm, row: Source 
     return render(request, "monitoring/pulled_form.html", context, status=status)
 
 
-def _saved(project: Project, form: PulledForm, row: Source | None) -> Source:
-    now = timezone.now()
-    if row is not None:
-        return services.change_pulled_source(source=row, facts=form.facts(), now=now)
+def _saved(project: Project, form: PulledForm, row: Source | None) -> Source | None:
+    now, facts = timezone.now(), form.facts()
     backfill = form.backfill_of() if isinstance(form, PromqlForm) else timedelta()
-    return services.add_pulled_source(project=project, kind=form.kind, facts=form.facts(), now=now, backfill=backfill)
+    try:
+        if row is not None:
+            return services.change_pulled_source(source=row, facts=facts, now=now)
+        return services.add_pulled_source(project=project, kind=form.kind, facts=facts, now=now, backfill=backfill)
+    except ConfigRefused as refused:  # somebody was quicker
+        form.refuse(refused)
+        return None
 
 
 def _tried(form: PulledForm, project: Project) -> dict[str, Any]:
@@ -98,9 +102,24 @@ def _tried(form: PulledForm, project: Project) -> dict[str, Any]:
     except RequestRefused as refused:
         form.add_error(None, str(refused))
         return {}
-    limits = MetricLimits.objects.filter(project=project).first() or MetricLimits(project=project)
-    has = Series.objects.filter(environment__project=project).count()
-    return {"trial": trial, "series": len(trial.names), "has": has, "most": limits.max_series}
+    return {
+        "trial": trial,
+        "rehearsal": _rehearsed(form, project, trial),
+        "series": len(trial.names),
+        "room": room_of(project),
+    }
+
+
+def _rehearsed(form: PulledForm, project: Project, trial: Trial) -> services.Rehearsal:
+    environment = form.cleaned_data["environment"]
+    return services.rehearse(
+        trial.names,
+        facts=trial.pulled.batch.facts if trial.pulled.batch else {},
+        project_id=project.pk,
+        environment=environment.name if environment else "",
+        kind=form.kind,
+        now=timezone.now(),
+    )
 
 
 def _try(definition: Scrape | PromqlQueries, now_us: int) -> Trial:

@@ -11,7 +11,7 @@ from deployments.models import Project, Role
 from deployments.selectors import project_for
 from monitoring import services
 from monitoring.forms.sources import LimitForm, SourceForm
-from monitoring.models import MetricLimits, Source
+from monitoring.models import Source
 from monitoring.selectors.connecting import ways_in
 from monitoring.selectors.sources import room_of, source_rows, sources_sentence
 from monitoring.views.common import environments_of, rights
@@ -74,11 +74,13 @@ def sender_forget(request: HttpRequest, project: str, source: int) -> HttpRespon
 def series_limit_edit(request: HttpRequest, project: str) -> HttpResponse:
     """Say how many series the project may have."""
     found = project_for(request.user, project, at_least=Role.MAINTAINER)
-    limits = MetricLimits.objects.filter(project=found).first() or MetricLimits(project=found)
-    form = LimitForm(request.POST or None, instance=limits)
+    room = room_of(found)
+    form = LimitForm(request.POST or None, initial={"max_series": room.most})
     if request.method == "POST" and form.is_valid():
-        services.set_max_series(project=found, max_series=form.cleaned_data["max_series"])
-        messages.success(request, f"{found.name} may have {form.cleaned_data['max_series']:,} series.")
+        most = form.cleaned_data["max_series"]
+        services.set_max_series(project=found, max_series=most)
+        full = f" It has {room.used:,}: they stay, new ones are refused." if room.used >= most else ""
+        messages.success(request, f"{found.name} may have {most:,} series.{full}")
         return redirect("sources", project=found.slug)
-    context = {"project": found, "form": form, "room": room_of(found)}
+    context = {"project": found, "form": form, "room": room}
     return render(request, "monitoring/series_limit_form.html", context, status=400 if form.errors else 200)

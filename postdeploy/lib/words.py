@@ -139,15 +139,19 @@ def ago(at: datetime, now: datetime) -> str:
     return f"{duration(seconds, coarse=True)} ago"
 
 
-def moment(at: datetime, now: datetime) -> str:
-    """Return when, in the zone of `now`: "12:09" today, "Wed 16:40" this week, "12 Nov 15:47", "12 November 2025"."""
+def moment(at: datetime, now: datetime, *, seconds: bool = False) -> str:
+    """Return when, in the zone of `now`: "12:09" today, "Wed 16:40" this week, "12 Nov 15:47", "12 November 2025".
+
+    `seconds` shows them, too: "12:09:31".
+    """
     at = at.astimezone(now.tzinfo)
+    clock = f"{at:%H:%M:%S}" if seconds else f"{at:%H:%M}"
     if at.date() == now.date():
-        return f"{at:%H:%M}"
+        return clock
     if at.isocalendar()[:2] == now.isocalendar()[:2]:
-        return f"{_DAYS[at.weekday()]} {at:%H:%M}"
+        return f"{_DAYS[at.weekday()]} {clock}"
     if at.year == now.year:
-        return f"{at.day} {_MONTHS[at.month - 1][:3]} {at:%H:%M}"
+        return f"{at.day} {_MONTHS[at.month - 1][:3]} {clock}"
     return date(at)
 
 

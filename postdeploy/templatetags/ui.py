@@ -126,9 +126,11 @@ def person(user: Any, *, short: bool = False, nobody: str = "nobody") -> SafeStr
 
 
 @register.simple_tag(takes_context=True)
-def when(context: Context, at: datetime | None, *, rel: bool = False, empty: str = "") -> SafeString | str:
+def when(
+    context: Context, at: datetime | None, *, rel: bool = False, seconds: bool = False, empty: str = ""
+) -> SafeString | str:
     """Show a moment in the reader's zone, its exact time as title; `rel` shows its distance, kept fresh by app.js."""
-    return empty if at is None else _time(at, _now(context), rel=rel)
+    return empty if at is None else _time(at, _now(context), rel=rel, seconds=seconds)
 
 
 @register.simple_tag
@@ -175,9 +177,9 @@ def _due(due_at: datetime, now: datetime, *, brief: bool) -> SafeString:
     return at if brief else format_html("{}, {}", at, distance)
 
 
-def _time(at: datetime, now: datetime, *, rel: bool = False) -> SafeString:
+def _time(at: datetime, now: datetime, *, rel: bool = False, seconds: bool = False) -> SafeString:
     local, here = timezone.localtime(at), timezone.localtime(now)
-    text = words.ago(local, here) if rel else words.moment(local, here)
+    text = words.ago(local, here) if rel else words.moment(local, here, seconds=seconds)
     return format_html(
         '<time datetime="{}" title="{}"{}>{}</time>',
         local.isoformat(timespec="seconds"), words.exact(local), SafeString(" data-rel") if rel else "", text,

@@ -4,6 +4,7 @@ import html
 import re
 
 import pytest
+from django.utils import timezone
 
 from deployments.models import Role
 from monitoring.models import HealthCheck, Ping
@@ -245,6 +246,6 @@ def test_the_page_of_a_heartbeat_shows_its_pings_and_to_those_who_work_where_to_
     page = url(environment, f"checks/{check.pk}/")
     shown = text_of(person.get(page))
     assert f"/ping/{check.ping_key}/$?" in shown
-    assert "Failed disk full" in shown
+    assert f"{timezone.localtime(check.created_at):%H:%M:%S} Failed disk full" in shown
     assert "every 15 min, 1 min of grace" in shown
     assert str(check.ping_key) not in somebody(environment, Role.VIEWER).get(page).content.decode()

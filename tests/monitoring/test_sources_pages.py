@@ -117,7 +117,12 @@ def test_the_limit_can_be_raised_and_counts_at_once(person, project, sender):
     send(sender, 1)
     more = {"samples": [{"metric": "visits", "value": 1}]}
     assert send(sender, **more).status_code == 409
-    assert person.post(f"/p/{project.slug}/sources/limit/", {"max_series": "0"}).status_code == 400
+    for typed in ("0", "-1", "", "1,5", "9" * 30, "1000001"):
+        answer = person.post(f"/p/{project.slug}/sources/limit/", {"max_series": typed})
+        told = "Type a whole number between 1 and 1,000,000, without separators." in answer.content.decode()
+        assert (answer.status_code, told) == (400, True), typed
+    answer = person.post(f"/p/{project.slug}/sources/limit/", {"max_series": "1"}, follow=True)
+    assert "It has 1: they stay, new ones are refused." in answer.content.decode()
     assert person.post(f"/p/{project.slug}/sources/limit/", {"max_series": "2"}).status_code == 302
     assert send(sender, **more).status_code == 202
 

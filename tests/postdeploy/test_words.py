@@ -173,6 +173,11 @@ def test_the_turn_of_the_year_is_still_the_same_week():
     assert words.moment(datetime(2026, 12, 31, 17, 0, tzinfo=BERLIN), new_year) == "Thu 17:00"
 
 
+def test_a_moment_shows_its_seconds_where_they_count():
+    assert words.moment(NOW.replace(second=7), NOW, seconds=True) == f"{NOW:%H:%M}:07"
+    assert words.moment(datetime(2026, 11, 12, 15, 47, 5, tzinfo=BERLIN), NOW, seconds=True) == "12 Nov 15:47:05"
+
+
 @pytest.mark.parametrize(
     ("seconds", "expected"),
     [

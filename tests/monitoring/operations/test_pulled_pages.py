@@ -9,7 +9,7 @@ from django.utils import timezone
 from deployments.models import MASK, Role
 from monitoring.models import MetricLimits, Series, Source
 from monitoring.services import pull_sources
-from tests.factories import EnvironmentFactory, MembershipFactory, PulledSourceFactory
+from tests.factories import EnvironmentFactory, MembershipFactory, PulledSourceFactory, SeriesFactory
 from tests.targets import Target
 
 pytestmark = pytest.mark.django_db
@@ -64,8 +64,27 @@ def test_trying_shows_the_first_series_the_count_and_what_is_refused_and_stores_
 def test_trying_warns_of_the_limit_before_it_is_met(person, target, environment):
     MetricLimits.objects.update_or_create(project=environment.project, defaults={"max_series": 10})
     page = text(person.post(url(environment, "new/scrape/"), form(target, environment) | {"try": "1"}))
-    assert "The project has 0 series and may have 10" in page
-    assert "This would be taken" not in page
+    assert "Part of it would be refused" in page
+    assert "0 of these series are known here, 10 would be new, 16 would be refused." in page
+    assert "The project has 0 of 10 series." in page
+    assert "16 series would be refused" in page
+    assert "A label with many values, such as an id, is the usual cause" in page
+    assert not Series.objects.exists()
+
+
+def test_trying_tells_new_series_from_those_that_are_there(person, target, environment):
+    row = SeriesFactory(environment=environment, metric__project=environment.project, metric__key="go_gc")
+    target.set("/metrics", body="go_gc 1\nnew_one 2\n")
+    page = text(person.post(url(environment, "new/scrape/"), form(target, environment) | {"try": "1"}))
+    assert "1 of these series is known here, 1 would be new." in page
+    assert list(Series.objects.all()) == [row]
+
+
+def test_trying_without_an_environment_says_what_would_become_of_it(person, target, environment):
+    sent = form(target, environment) | {"environment": "", "try": "1"}
+    page = text(person.post(url(environment, "new/scrape/"), sent))
+    assert "All of it would be refused" in page
+    assert "The samples do not say which environment they are of." in page
 
 
 def test_trying_a_target_that_does_not_answer_says_why(person, target, environment):

@@ -237,6 +237,25 @@ def test_a_source_that_was_changed_meanwhile_is_not_stored_by_its_old_definition
     assert {key: values for key, values in stored(row).items() if values} == {("go_info",): [1.0]}
 
 
+def test_a_name_is_given_once_whoever_asks(target, now):
+    environment = EnvironmentFactory()
+    row = source(target, now, environment=environment)
+    with pytest.raises(ConfigRefused, match="a source with this name") as refused:
+        source(target, now, "PROMQL", environment=environment, queries="a = b")
+    assert refused.value.field == "name"
+    facts = PulledFacts("NODE", environment, row.config, 60)
+    assert change_pulled_source(source=fresh(row), facts=facts, now=now).name == "NODE"
+    assert source(target, now).name == "node"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_two_sources_of_one_name_sent_at_once_one_is_refused(target, now):
+    environment = EnvironmentFactory()
+    results = at_once(lambda: source(target, now, environment=environment), 2)
+    assert {type(result) for result in results} == {Source, ConfigRefused}
+    assert Source.objects.count() == 1
+
+
 def test_a_paused_source_is_left_alone_and_a_resumed_one_is_fetched(target, now):
     row = source(target, now)
     pause_source(source=row, now=now)
