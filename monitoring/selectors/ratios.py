@@ -23,6 +23,13 @@ def ratio_lines(rows: Collection[Series], start: datetime, end: datetime) -> dic
     return {row.pk: _line(row, row.metric, parts, raw) for row in rows if row.metric is not None}
 
 
+def with_parts(series_ids: Collection[int]) -> set[int]:
+    """Return the ids of these series, and of those that the ratios among them are computed of. Two queries."""
+    rows = Series.objects.filter(pk__in=list(series_ids), metric__numerator__isnull=False).select_related("metric")
+    ratios = [row for row in rows if row.metric is not None and row.metric.is_ratio]
+    return {*series_ids, *(part.pk for part in _parts(ratios).values())} if ratios else set(series_ids)
+
+
 def _parts(rows: Collection[Series]) -> dict[_Key, Series]:
     metrics = [row.metric for row in rows if row.metric is not None]
     wanted = {pk for metric in metrics for pk in (metric.numerator_id, metric.denominator_id)}

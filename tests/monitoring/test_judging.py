@@ -10,7 +10,8 @@ from django.test.utils import CaptureQueriesContext
 from monitoring import services
 from monitoring.models import MonitoringPeriod, Verdict
 from monitoring.selectors import watch_states
-from monitoring.services import evidence, judging
+from monitoring.services import judging
+from monitoring.services.evidence import judged
 from monitoring.signals import verdict_reached
 from tests.factories import DeploymentFactory
 from tests.monitoring.worlds import World, at
@@ -303,14 +304,14 @@ def test_one_metric_that_cannot_be_judged_does_not_stop_the_others(monkeypatch):
     world = World().open()
     world.metric("odd", 1)
     world.metric("orders", 12)
-    real = evidence.judge_metric
+    real = judged.judge_metric
 
     def fail_on_odd(baseline, after, facts, *rest):
         if facts.key == "metric:odd":
             raise ZeroDivisionError
         return real(baseline, after, facts, *rest)
 
-    monkeypatch.setattr(evidence, "judge_metric", fail_on_odd)
+    monkeypatch.setattr(judged, "judge_metric", fail_on_odd)
     world.judge(60)
     assert world.finding("metric:odd").result == "INCONCLUSIVE"
     assert world.finding("metric:orders").result == "UNCHANGED"
