@@ -255,7 +255,7 @@ def etag_of(data: Any) -> str:
     return quote_etag(hashlib.sha256(text.encode()).hexdigest()[:32])
 
 
-def not_modified(request: Request, etag: str) -> bool:
+def not_modified(request: Request | HttpRequest, etag: str) -> bool:
     """Tell whether the caller already has the representation `etag` (`If-None-Match`)."""
     known = parse_etags(request.headers.get("If-None-Match", ""))
     return "*" in known or etag in known or f"W/{etag}" in known

@@ -197,23 +197,18 @@ def gate():
     server.server_close()
 
 
-def says(state, **more):
-    return 200, {"state": state, "sentence": "…", **more}
+def says(decision, **more):
+    return 200, {"decision": decision, "sentence": "…", **more}
 
 
 @pytest.mark.skipif(not shutil.which("curl"), reason="no curl on this machine")
 @pytest.mark.parametrize(
     ("answers", "code"),
     [
-        ([says("pending"), says("watching", findings=[{"state": "healthy"}]), says("healthy")], 0),
-        ([says("watching"), (503, {"status": 503}), (429, {"status": 429}), (None, None), says("healthy")], 0),
-        ([says("watching"), says("failed")], 1),
-        ([says("degraded", watch={"state": "healthy"})], 1),
-        ([says("not_deployed")], 1),
-        ([says("cancelled")], 1),
-        ([says("blind")], 3),
-        ([says("inconclusive")], 3),
-        ([says("superseded")], 3),
+        ([says("wait"), says("wait", findings=[{"name": "stop"}]), says("go")], 0),
+        ([says("wait"), (503, {"status": 503}), (429, {"status": 429}), (None, None), says("go")], 0),
+        ([says("wait"), says("stop")], 1),
+        ([says("stop", state="inconclusive")], 1),
         ([(401, {"status": 401})], 2),
         ([(404, {"status": 404})], 2),
     ],
@@ -235,11 +230,11 @@ def test_the_loop_of_the_readme_waits_and_ends_as_it_says(gate, tmp_path, answer
 
 @pytest.mark.skipif(not shutil.which("curl"), reason="no curl on this machine")
 def test_the_loop_of_the_readme_gives_up_in_the_end(gate, tmp_path):
-    gate.answers = [says("watching")]
+    gate.answers = [says("wait")]
     url = f"http://127.0.0.1:{gate.server_port}/verdict"
     environment = {"PATH": os.environ["PATH"], "POSTDEPLOY_TOKEN": "pd_test", "verdict_url": url, "no_proxy": "*"}
     script = WAITING.replace("5400", "1")
     done = subprocess.run(
         ["sh", "-c", script], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False, timeout=30
     )
-    assert (done.returncode, done.stdout) == (4, "no verdict yet (watching)\n")
+    assert (done.returncode, done.stdout) == (4, "no verdict yet (wait)\n")

@@ -8,9 +8,12 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from deployments.models import Deployment
-from monitoring.facets import STATES, WatchFacet
+from deployments.models import ApiToken, Deployment
+from monitoring.api import FindingOutput, GateOutput
+from monitoring.facets import STATES, WatchFacet, WatchOutput
+from monitoring.models import Finding
 from monitoring.selectors import findings_of, watch_states
+from monitoring.watch import decide
 from tests.api_client import ApiClient
 from tests.factories import (
     ApiTokenFactory,
@@ -79,15 +82,9 @@ def test_a_verdict_comes_with_its_sentence_and_findings_and_no_retry_after(clien
     response = gate(client, deployment)
     body = response.json()
     assert (body["state"], body["sentence"], body["is_final"]) == ("degraded", "DEGRADED it is.", True)
-    assert body["findings"] == [
-        {
-            "key": "metric:p95",
-            "name": "Checkout p95",
-            "result": "regressed",
-            "is_critical": False,
-            "sentence": "Checkout p95 rose 310 → 450 ms.",
-        }
-    ]
+    (finding,) = body["findings"]
+    assert (finding["key"], finding["name"], finding["result"]) == ("metric:p95", "Checkout p95", "regressed")
+    assert finding["sentence"] == "Checkout p95 rose 310 → 450 ms."
     assert body["decided_at"]
     assert "Retry-After" not in response
 
@@ -141,13 +138,145 @@ def test_each_question_has_an_etag_of_its_own(client, environment):
     assert gate(client, deployment, until="initial")["ETag"] != gate(client, deployment, until="extended")["ETag"]
 
 
+def ask_again(client, deployment, etag, **query):
+    return client.get(f"/api/v1/deployments/{deployment.pk}/verdict", query, headers={"If-None-Match": etag})
+
+
 def test_asking_is_cheap(client, environment, django_assert_num_queries):
     deployment = watched(environment, initial="DEGRADED")
     etag = gate(client, deployment)["ETag"]
-    with django_assert_num_queries(5):  # token, deployment, periods, verdicts, findings
-        gate(client, deployment)
-    with django_assert_num_queries(4):  # without the findings
-        client.get(f"/api/v1/deployments/{deployment.pk}/verdict", headers={"If-None-Match": etag})
+    with django_assert_num_queries(3):  # token, deployment with its watch, findings
+        assert gate(client, deployment).status_code == 200
+    with django_assert_num_queries(1):
+        assert ask_again(client, deployment, etag).status_code == 304
+
+
+def test_the_short_way_to_304_refuses_what_the_long_way_refuses(client, environment):
+    deployment = watched(environment, initial="DEGRADED")
+    etag = gate(client, deployment)["ETag"]
+    assert ask_again(client, deployment, etag, until="tomorrow").status_code == 400
+    assert ask_again(client, DeploymentFactory(), etag).status_code == 404
+    other = ApiClient(ApiTokenFactory(project=environment.project, scopes=["metrics:write"]))
+    assert ask_again(other, deployment, etag).status_code == 403
+    client.token.revoked_at = NOW
+    client.token.save()
+    assert ask_again(client, deployment, etag).status_code == 401
+    assert ask_again(ApiClient(client.token, Authorization=""), deployment, etag).status_code == 401
+
+
+def test_a_304_still_notes_that_the_token_is_in_use(client, environment):
+    deployment = watched(environment, initial="DEGRADED")
+    etag = gate(client, deployment)["ETag"]
+    before = NOW - timedelta(hours=1)
+    ApiToken.objects.update(latest_use_at=before)
+    assert ask_again(client, deployment, etag).status_code == 304
+    assert ApiToken.objects.get().latest_use_at > before
+
+
+@pytest.mark.parametrize(
+    ("initial", "decision"),
+    [
+        ("OPEN", "wait"),
+        ("HEALTHY", "go"),
+        ("DEGRADED", "stop"),
+        ("FAILED", "stop"),
+        ("INCONCLUSIVE", "stop"),
+        ("BLIND", "stop"),
+        ("SUPERSEDED", "stop"),
+    ],
+)
+def test_only_a_healthy_deployment_may_go_on(client, environment, initial, decision):
+    body = gate(client, watched(environment, initial=initial)).json()
+    assert (body["decision"], body["is_dry_run"]) == (decision, False)
+    assert body["decision_reason"].endswith(".")
+
+
+@pytest.mark.parametrize(
+    ("status", "decision"), [("PENDING", "wait"), ("RUNNING", "wait"), ("FAILED", "stop"), ("CANCELLED", "stop")]
+)
+def test_what_is_not_live_is_waited_for_or_stopped(client, environment, status, decision):
+    assert gate(client, DeploymentFactory(environment=environment, status=status)).json()["decision"] == decision
+
+
+def test_every_state_has_a_decision(environment):
+    for word, deployment in one_of_each(environment).items():
+        decision, why = decide(watch_states([deployment], NOW)[deployment.pk], is_dry_run=False)
+        assert decision == {"healthy": "go", "pending": "wait", "watching": "wait"}.get(word, "stop")
+        assert why
+
+
+def test_whoever_was_replaced_is_told_by_whom(client, environment):
+    deployment = watched(environment, "SUPERSEDED", "SUPERSEDED")
+    successor = DeploymentFactory(environment=environment, version="v2")
+    deployment.periods.update(superseded_by=successor)
+    body = gate(client, deployment).json()
+    assert body["sentence"] == "v2 replaced it before a verdict was reached."
+    assert "v2 took its place" in body["decision_reason"]
+
+
+def test_a_dry_run_stops_nobody_and_says_what_it_would_have_said(client, environment):
+    MonitoringPolicyFactory(environment=environment, is_dry_run=True)
+    undecided = gate(client, DeploymentFactory(environment=environment)).json()
+    assert (undecided["decision"], undecided["state"], undecided["is_dry_run"]) == ("go", "watching", True)
+    failed = watched(environment, initial="FAILED")
+    failed.periods.update(policy={"is_dry_run": True})
+    body = gate(client, failed).json()
+    assert (body["decision"], body["state"], body["is_final"]) == ("go", "failed", True)
+
+
+def test_a_period_keeps_the_policy_that_it_opened_with(client, environment):
+    deployment = watched(environment, initial="FAILED")
+    deployment.periods.update(policy={"is_dry_run": False})
+    MonitoringPolicyFactory(environment=environment, is_dry_run=True)
+    assert gate(client, deployment).json()["decision"] == "stop"
+
+
+# --- findings ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_finding_carries_its_numbers(client, environment):
+    deployment = watched(environment, initial="DEGRADED")
+    facts = {
+        "unit": "ms", "before": 310.0, "after": 450.0, "change": 140.0, "change_low": 96.0, "change_high": 180.0,
+        "relative_change": 0.45, "relative_low": 0.31, "relative_high": 0.58, "score": 7.5, "chance": 0.002,
+        "rarity": [1, 140], "smallest_visible_change": 12.0, "minutes_to_settle": None, "coverage_before": 1.0,
+        "coverage_after": 0.9, "reasons": ["HARD_LIMIT", "CHANGED"], "is_muted": True,
+    }  # fmt: skip
+    Finding.objects.update(facts=facts | {"picture": {"ordinary": [1.0] * 100}, "because": ["step"]})
+    (finding,) = gate(client, deployment).json()["findings"]
+    assert finding == {
+        **facts,
+        "key": "metric:p95",
+        "name": "Checkout p95",
+        "result": "regressed",
+        "is_critical": False,
+        "sentence": "Checkout p95 rose 310 → 450 ms.",
+        "reasons": ["hard_limit", "changed"],
+        "rarity": {"count": 1, "moments": 140},
+    }
+
+
+def test_a_finding_of_an_old_record_has_no_numbers_and_is_no_error(client, environment):
+    deployment = watched(environment, initial="DEGRADED")
+    Finding.objects.update(facts={})
+    (finding,) = gate(client, deployment).json()["findings"]
+    assert (finding["before"], finding["rarity"], finding["reasons"], finding["unit"]) == (None, None, [], "")
+
+
+def test_what_was_not_watched_is_named(client, environment):
+    deployment = watched(environment, initial="INCONCLUSIVE")
+    verdict = deployment.periods.get(stage="INITIAL").verdicts.get()
+    FindingFactory(verdict=verdict, key="metric:memory", name="Memory", result="NO_DATA", sentence="Memory: no data.")
+    assert gate(client, deployment).json()["not_watched"] == [
+        {"key": "metric:memory", "name": "Memory", "why": "no data."}
+    ]
+
+
+def test_the_answer_is_what_its_description_says(client, environment):
+    body = gate(client, watched(environment, initial="DEGRADED")).json()
+    assert set(body) == set(GateOutput().fields)
+    assert set(body["findings"][0]) == set(FindingOutput().fields)
+    assert set(body["watch"]) == set(WatchOutput().fields)
 
 
 def test_another_projects_deployment_is_404(client):
