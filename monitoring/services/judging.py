@@ -14,6 +14,7 @@ from monitoring.judge import RULE_VERSION
 from monitoring.judge import facts as judged
 from monitoring.judge.looks import FALSE_ALARM_BUDGET, LookPlan, look_plan, look_times
 from monitoring.models import Finding, MonitoringPeriod, PeriodStatus, Result, Verdict
+from monitoring.services.blaming import Overlap, overlap_of, share
 from monitoring.services.evidence import Evidence, from_json, gather, hold, judge, to_json, window_of
 from monitoring.services.overlap import LONGEST_ROLL_OUT, cut_for_now
 from monitoring.signals import verdict_reached
@@ -43,7 +44,9 @@ def judge_periods(*, now: datetime) -> int:
 
 def judge_again(verdict: Verdict) -> judged.Judgement:
     """Judge what `verdict` was reached on once more; InputsChanged if its samples are not what they were."""
-    return judge(from_json(verdict.inputs))
+    evidence = from_json(verdict.inputs)
+    judgement, _ = share(judge(evidence), evidence, Overlap.from_json(verdict.inputs.get("overlap")))
+    return judgement
 
 
 def _look_or_park(pk: int, now: datetime) -> bool:
@@ -140,6 +143,8 @@ def _keep(period: MonitoringPeriod, judgement: judged.Judgement, evidence: Evide
         if not is_worse and not (evidence.is_last and result == period.result):
             return None
         period.verdicts.final().update(is_final=False)
+    overlap = overlap_of(period, judgement, evidence)
+    judgement, blame = share(judgement, evidence, overlap)
     is_final = evidence.is_last or result in BAD
     verdict = Verdict.objects.create(
         period=period,
@@ -149,7 +154,8 @@ def _keep(period: MonitoringPeriod, judgement: judged.Judgement, evidence: Evide
         sentence=judgement.sentence,
         reasons=list(judgement.reasons),
         rule_version=RULE_VERSION,
-        inputs=_finite(to_json(evidence)),
+        inputs=_finite(to_json(evidence) | ({"overlap": overlap.to_json()} if overlap else {})),
+        blame=[part.to_dict() for part in blame],
     )
     Finding.objects.bulk_create(_findings(verdict, judgement, evidence))
     hold(evidence, verdict_id=verdict.pk)
