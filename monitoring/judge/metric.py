@@ -190,10 +190,12 @@ def _minutes_to_settle(grid: Grid, found: Evidence) -> float | None:
 
 
 def _picture(grid: Grid, found: Evidence, window: Window) -> dict[str, Any]:
-    values = grid.before[-max(4 * grid.after.size, 48) :]
-    values = values[np.isfinite(values)]
+    known = grid.before[np.isfinite(grid.before)]
+    near = grid.before[-max(4 * grid.after.size, 48) :]
+    near = near[np.isfinite(near)]
+    values = near if near.size else known
     low, high = (np.quantile(values, [0.05, 0.95]) - np.median(values)) * grid.size
-    floor = 0.0 if grid.before[np.isfinite(grid.before)].min() >= 0 else -np.inf
+    floor = 0.0 if known.min() >= 0 else -np.inf
     return {
         "band": {"low": max(floor, found.before + float(low)), "high": found.before + float(high)},
         "ordinary": list(found.ordinary),

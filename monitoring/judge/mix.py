@@ -68,7 +68,8 @@ class Mix:
         What is new or gone cannot be compared with itself: a slow route under a new name is no change of the mix.
         """
         known = sum(part.between for part in self.parts if not part.is_new and not part.is_gone)
-        return self.fits(change) and min(known, self.between) * _sign(change) >= EXPLAINED * abs(change)
+        least = min(known * _sign(change), self.between * _sign(change))
+        return self.fits(change) and least >= EXPLAINED * abs(change)
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON holds it, at most 20 parts."""
