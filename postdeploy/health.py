@@ -7,11 +7,12 @@ from typing import cast
 
 import redis
 from django.conf import settings
-from django.db import DatabaseError, connection
+from django.db import DatabaseError, InterfaceError, OperationalError, connection
 from django.db.models.functions import Now
 from django.utils.module_loading import import_string
 
 from postdeploy import wiring
+from postdeploy.logs import one_sentence
 from postdeploy.models import Heartbeat
 
 logger = logging.getLogger(__name__)
@@ -50,7 +51,8 @@ def _examine(name: str, examine: Callable[[], Part]) -> Part:
     try:
         return examine()
     except (DatabaseError, redis.RedisError, OSError) as error:
-        logger.warning("not ready: %s (%s)", name, error)
+        if name == "database" or not isinstance(error, OperationalError | InterfaceError):  # said once
+            logger.warning("not ready: %s (%s)", name, one_sentence(error))
         return Part(name, False, "cannot be reached")
 
 

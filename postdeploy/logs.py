@@ -5,7 +5,8 @@ from collections.abc import MutableMapping
 from typing import Any
 
 import structlog
-from kombu.exceptions import OperationalError
+from django.db.utils import InterfaceError, OperationalError
+from kombu.exceptions import OperationalError as BrokerError
 from redis.exceptions import RedisError
 
 SHARED: list[Any] = [
@@ -30,14 +31,14 @@ def logging_config(*, log_format: str, level: str) -> None:
         {
             "version": 1,
             "disable_existing_loggers": False,
-            "filters": {"broker": {"()": BrokerAway}},
+            "filters": {"away": {"()": ServerAway}},
             "formatters": {"line": {"()": line_formatter, "log_format": log_format}},
             "handlers": {
                 "out": {
                     "class": "logging.StreamHandler",
                     "stream": "ext://sys.stdout",
                     "formatter": "line",
-                    "filters": ["broker"],
+                    "filters": ["away"],
                 }
             },
             "root": {"handlers": ["out"], "level": level.upper()},
@@ -52,15 +53,32 @@ def logging_config(*, log_format: str, level: str) -> None:
     )
 
 
-class BrokerAway(logging.Filter):
-    """While the broker is away Celery logs two stacks a second; one line says as much, and the sweeps go on by beat."""
+class ServerAway(logging.Filter):
+    """While the broker or the database is away Celery logs stack upon stack; one line says as much."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Shorten such a record; drop none."""
         error = record.exc_info[1] if record.exc_info else None
-        if record.name.startswith("celery") and isinstance(error, RedisError | OperationalError):
+        if not record.name.startswith("celery"):
+            return True
+        if isinstance(error, RedisError | BrokerError):
             record.msg, record.args, record.exc_info = "the broker is away: %s", (error,), None
+        elif is_connection_lost(error):
+            record.msg, record.args, record.exc_info = "the database is away: %s", (one_sentence(error),), None
         return True
+
+
+def is_connection_lost(error: BaseException | None) -> bool:
+    """Tell whether the database cannot be reached; what it answered itself, such as a time-out, is told by its code."""
+    if not isinstance(error, OperationalError | InterfaceError):
+        return False
+    code = getattr(error.__cause__, "pgcode", None)
+    return code is None or code.startswith("57P")  # it is shutting down or starting
+
+
+def one_sentence(error: BaseException | None) -> str:
+    """Return what a library says in several lines as one."""
+    return " ".join(str(error).split())
 
 
 def line_formatter(log_format: str = "json") -> logging.Formatter:

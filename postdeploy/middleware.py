@@ -13,6 +13,7 @@ from django.shortcuts import render
 from django.template.response import SimpleTemplateResponse
 from django.urls import Resolver404, ResolverMatch, get_urlconf, resolve
 
+from postdeploy.logs import one_sentence
 from postdeploy.problems import is_api, problem_response
 
 Handler = Callable[[HttpRequest], HttpResponse]
@@ -101,13 +102,17 @@ def is_outage(error: BaseException | None) -> bool:
 
 def unavailable(request: HttpRequest, error: BaseException) -> HttpResponse:
     """Return 503 in the caller's language: problem+json for the API, a page for people."""
-    structlog.get_logger(__name__).error("database away", error=str(error))
+    if not hasattr(request, "was_unavailable"):  # the page may miss the database, too, and come here again
+        request.was_unavailable = True  # type: ignore[attr-defined]
+        structlog.get_logger(__name__).error("database away", path=request.path, error=one_sentence(error))
     detail = "The database does not answer just now. Nothing of this request was stored; try again in a few seconds."
     if is_api(request):
         response: HttpResponse = problem_response(request, status=503, detail=detail)
     else:
         response = render(request, "503.html", {"detail": detail}, status=503)
     response["Retry-After"] = "5"
+    # said above, in one line: Django would add the whole stack, once for each request that comes meanwhile
+    response._has_been_logged = True  # type: ignore[attr-defined]
     return response
 
 

@@ -30,17 +30,19 @@ def test_a_page_that_is_not_there_is_a_page(client):
     assert "There is nothing here, or it is not yours to see." in response.content.decode()
 
 
-def test_while_the_database_is_away_a_page_is_503_wherever_it_is_missed(client, no_sessions):
+def test_while_the_database_is_away_a_page_is_503_wherever_it_is_missed(client, no_sessions, caplog):
     client.cookies["postdeploy_session"] = "x" * 32
     for path in ("/", "/p/shop/settings/", "/projects/new/"):
+        caplog.clear()
         response = client.get(path)
+        assert [record.exc_info for record in caplog.records] == [None], "one line, no stack"
         assert response.status_code == 503, path
         assert response["Retry-After"] == "5"
         assert "secret detail" not in response.content.decode()
 
 
 @pytest.mark.parametrize("error", [OperationalError, InterfaceError])
-def test_while_the_database_is_away_a_signed_in_person_gets_503(client, monkeypatch, error):
+def test_while_the_database_is_away_a_signed_in_person_gets_503(client, monkeypatch, error, caplog):
     client.force_login(UserFactory())
 
     def fail(*args, **kwargs):
@@ -48,6 +50,7 @@ def test_while_the_database_is_away_a_signed_in_person_gets_503(client, monkeypa
 
     monkeypatch.setattr("deployments.views.projects.project_for", fail)
     response = client.get("/p/shop/settings/")
+    assert [record.exc_info for record in caplog.records] == [None], "one line, no stack"
     assert (response.status_code, response["Retry-After"]) == (503, "5")
     assert "secret detail" not in response.content.decode()
 

@@ -132,3 +132,24 @@ def test_whatever_is_killed_nothing_that_was_answered_is_lost_or_doubled(install
     sender.send()
     until(installation.has_database, 30, "the database")
     assert stored(installation) == sender.samples
+
+
+def test_while_the_database_is_away_a_request_is_503_and_one_line_of_the_log(installation, sender):
+    from_here = len(installation.text)
+    installation.kill("/bin/postgres")
+    until(lambda: status(installation, "/api/v1/checks") == 503, 10, "the answer while the database is away")
+    until(installation.has_database, 30, "the database")
+    until(lambda: status(installation, "/api/v1/checks") == 401, 30, "the answer afterwards")
+    told = [line for line in installation.text[from_here:].splitlines() if line.startswith("web ")]
+    assert any("database away" in line for line in told)
+    assert not [line for line in told if "Traceback" in line or " File " in line]
+
+
+def status(installation, path):
+    url = f"http://127.0.0.1:{installation.port}{path}"
+    headers = {"Authorization": f"Bearer {new_token()}"}
+    try:
+        with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=10) as answer:
+            return answer.status
+    except urllib.error.HTTPError as error:
+        return error.code
