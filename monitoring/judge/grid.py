@@ -62,17 +62,22 @@ def lay_out(baseline: Series, after: Series, facts: MetricFacts, window: Window)
         step = spacing
     steps_after = math.floor(length / step + 1e-6)
     steps_before = min(MAX_BEFORE, math.ceil((start - whole.times[0]) / step - 1e-9)) if len(whole) else 0
-    begins = start - steps_before * step
     settle = min(steps_after, math.floor((window.judged_from - start) / step + 0.5))
-    is_daily = facts.is_seasonal and step <= DAY / 2
+    day = round(DAY / step) if facts.is_seasonal and step <= DAY / 2 else 0
+    begins = start - steps_before * step
+    before = _means(past, begins, step, steps_before) / size
+    odd = inside(begins + (np.arange(steps_before) + 0.5) * step, merged(window.left_out if is_without else ()))
+    if odd.any() and not (day and steps_before >= day + steps_after):
+        # too short to be compared by the clock: what remains moves up to the deployment
+        before, odd = before[~odd], odd[:0]
     return Grid(
         step=step,
-        before=_means(past, begins, step, steps_before) / size,
+        before=before,
         after=_means(now, start, step, steps_after) / size,
         settle=max(0, settle),
-        day=round(DAY / step) if is_daily else 0,
+        day=day,
         size=size,
-        left_out=inside(begins + (np.arange(steps_before) + 0.5) * step, merged(window.left_out if is_without else ())),
+        left_out=odd,
     )
 
 

@@ -79,11 +79,22 @@ def test_a_history_of_which_less_than_a_third_would_remain_is_kept_whole(share, 
 
 def test_what_was_left_out_is_unknown_and_does_not_lower_the_coverage():
     span = (T - 10 * HOUR, T - 8 * HOUR)
-    grid = lay_out(history(days=1), after(), metric(), without(span))
+    grid = lay_out(history(days=2), after(), metric(), without(span))
     assert np.isnan(grid.before[-600:-480]).all()
     assert np.isfinite(grid.before[-480:]).all()
     assert grid.left_out.sum() == 120
     assert grid.coverage_before == 1.0
+
+
+def test_what_remains_of_a_short_history_moves_up_to_the_deployment():
+    span = (T - 10 * HOUR, T)
+    grid = lay_out(history(days=1), after(), metric(), without(span))
+    assert grid.before.size == 14 * 60
+    assert np.isfinite(grid.before).all()
+    bad = spoiled(history(days=1), *span, 900.0)
+    quiet, same = joined(bad, after()), joined(bad, after(level=900))
+    assert judge_metric(quiet, quiet, metric(), without(span)).result is FindingResult.UNCHANGED
+    assert judge_metric(same, same, metric(), without(span)).result is FindingResult.REGRESSED
 
 
 def test_nothing_is_ever_left_out_of_what_is_judged():
