@@ -15,6 +15,7 @@ from deployments.models import USE_NOTED_EVERY
 from deployments.selectors import digest_sent, token_of
 from monitoring.facets import STATES, WatchOutput, verdict_facts, watch_facts
 from monitoring.models import FindingResult
+from monitoring.selectors.blame import blame_facts
 from monitoring.selectors.gate import FoundFacts, GateState, found_facts, gate_state
 from monitoring.watch import DECISIONS, UNTIL, WatchState, decide
 from postdeploy.api import (
@@ -91,6 +92,17 @@ class NotWatchedOutput(serializers.Serializer[Any]):
     why = serializers.CharField()
 
 
+class BlameOutput(serializers.Serializer[Any]):
+    """A deployment that may have caused what got worse; of another project's nothing but the share and the timing."""
+
+    deployment = serializers.UUIDField(allow_null=True)
+    version = serializers.CharField(allow_null=True)
+    environment = serializers.CharField(allow_null=True)
+    is_this = serializers.BooleanField(help_text="It is the deployment that was asked about.")
+    share = serializers.FloatField(help_text="How likely it is the cause: all together 1.")
+    because = serializers.ListField(child=serializers.CharField())
+
+
 class GateOutput(serializers.Serializer[Any]):
     """What is known of a deployment, whether that is a verdict, and what a pipeline shall do about it."""
 
@@ -115,6 +127,7 @@ class GateOutput(serializers.Serializer[Any]):
     watch = WatchOutput()
     findings = FindingOutput(many=True, help_text="What matters most first.")
     not_watched = NotWatchedOutput(many=True, help_text="Findings without data: unknown, never healthy.")
+    blame = BlameOutput(many=True, help_text="Empty unless other deployments may have caused it too; this one first.")
 
 
 class Gate(Endpoint):
@@ -149,7 +162,10 @@ class Gate(Endpoint):
         headers = _headers(found, answer, request.now)
         if not_modified(request, headers["ETag"]):
             return Response(status=304, headers=headers)
-        return Response(answer | _findings(found_facts(found.watch.verdict_id)), headers=headers)
+        rows = found_facts(found.watch.verdict_id)
+        is_shared = any("SHARED_BLAME" in row.facts.get("reasons", ()) for row in rows)
+        blame = blame_facts(found.watch.verdict_id, token_of(request).project) if is_shared else []
+        return Response(answer | _findings(rows) | {"blame": blame}, headers=headers)
 
 
 def unchanged(request: HttpRequest, deployment: uuid.UUID) -> HttpResponse | None:

@@ -46,9 +46,12 @@ def blames_of(stored: Iterable[Stored], visible: DeploymentQuerySet) -> list[lis
     return [_told(blame, known) for blame in blames]
 
 
-def blame_facts(stored: Stored, project: Project) -> list[dict[str, Any]]:
+def blame_facts(verdict_id: int | None, project: Project) -> list[dict[str, Any]]:
     """Return what a pipeline of `project` is told, ready for JSON: other projects' deployments have no name."""
-    [blame] = blames_of([stored], Deployment.objects.of(project))
+    if verdict_id is None:
+        return []
+    stored = Verdict.objects.of(project).filter(pk=verdict_id).values_list("blame", flat=True)
+    [blame] = blames_of([stored.first() or ()], Deployment.objects.of(project))
     return [
         {
             "deployment": str(one.deployment.pk) if one.deployment else None,

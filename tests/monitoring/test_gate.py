@@ -9,9 +9,9 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from deployments.models import ApiToken, Deployment
-from monitoring.api import FindingOutput, GateOutput
+from monitoring.api import BlameOutput, FindingOutput, GateOutput
 from monitoring.facets import STATES, WatchFacet, WatchOutput
-from monitoring.models import Finding
+from monitoring.models import Finding, Verdict
 from monitoring.selectors import findings_of, watch_states
 from monitoring.watch import decide
 from tests.api_client import ApiClient
@@ -270,6 +270,37 @@ def test_what_was_not_watched_is_named(client, environment):
     assert gate(client, deployment).json()["not_watched"] == [
         {"key": "metric:memory", "name": "Memory", "why": "no data."}
     ]
+
+
+def test_who_else_may_have_caused_it_is_told_by_name_only_within_the_project(client, environment):
+    deployment, ours = watched(environment, initial="DEGRADED"), DeploymentFactory(environment=environment)
+    theirs = DeploymentFactory(version="v-secret")
+    reason = {"code": "AFTER", "seconds": 40.0, "what": ""}
+    named = {"code": "PART", "seconds": None, "what": "checkout-db"}
+    blame = [
+        {"deployment": str(row.pk), "share": share, "because": [reason, named], "apart": 60.0}
+        for row, share in ((deployment, 0.5), (ours, 0.3), (theirs, 0.2))
+    ]
+    Verdict.objects.update(blame=blame)
+    Finding.objects.update(facts={"reasons": ["CHANGED", "SHARED_BLAME"]})
+    body = gate(client, deployment).json()
+    assert [(row["version"], row["is_this"], row["share"]) for row in body["blame"]] == [
+        (deployment.version, True, 0.5),
+        (ours.version, False, 0.3),
+        (None, False, 0.2),
+    ]
+    assert body["blame"][1]["because"] == [
+        f"it began 40\u00a0s after {ours.version} went live",
+        "checkout-db is what it changed",
+    ]
+    assert body["blame"][2]["because"] == ["it began 40\u00a0s after another deployment went live"]
+    assert set(body["blame"][0]) == set(BlameOutput().fields)
+    assert str(theirs.pk) not in str(body)
+    assert "v-secret" not in str(body)
+
+
+def test_without_another_deployment_there_is_no_blame(client, environment):
+    assert gate(client, watched(environment, initial="DEGRADED")).json()["blame"] == []
 
 
 def test_the_answer_is_what_its_description_says(client, environment):

@@ -269,10 +269,15 @@ def test_a_superuser_reads_every_name(overlapped):
 
 
 def test_a_pipeline_is_told_its_own_projects_deployments_only(overlapped):
-    facts = blame_facts(overlapped.standing.blame, overlapped.environment.project)
+    facts = blame_facts(overlapped.standing.pk, overlapped.environment.project)
     assert [(row["version"], row["is_this"]) for row in facts] == [("v2", True), (None, False)]
     assert facts[1]["deployment"] is facts[1]["environment"] is None
     assert "secret" not in json.dumps(facts).casefold()
+
+
+def test_a_pipeline_of_another_project_is_told_nothing_of_the_verdict(overlapped):
+    assert blame_facts(overlapped.standing.pk, overlapped.foreign.project) == []
+    assert blame_facts(None, overlapped.environment.project) == []
 
 
 def test_a_deployment_that_is_gone_is_another_deployment(overlapped):
