@@ -46,6 +46,12 @@ def judge_periods(**kwargs: Any) -> None:
 
 
 @shared_task(queue="flow")
+def run_replays(**kwargs: Any) -> None:
+    """Judge past deployments once more, where somebody asked for it."""
+    services.run_replays(now=timezone.now())
+
+
+@shared_task(queue="flow")
 def judge_rules(**kwargs: Any) -> None:
     """Judge the alert rules whose time has come."""
     services.judge_rules(now=timezone.now())

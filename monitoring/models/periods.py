@@ -117,6 +117,10 @@ class MonitoringPeriodQuerySet(VisibleQuerySet["MonitoringPeriod"]):
         """Periods that still run."""
         return self.filter(status=PeriodStatus.OPEN)
 
+    def over(self) -> Self:
+        """Periods that have ended, at their time or before it."""
+        return self.exclude(status=PeriodStatus.OPEN)
+
     def under_way(self, *, at: datetime) -> Self:
         """Open periods that `at` lies in; their checks are polled at the period's interval."""
         return self.open().filter(opens_at__lte=at, closes_at__gt=at)

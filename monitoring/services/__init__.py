@@ -29,6 +29,14 @@ from monitoring.services.pulled_sources import (
     resume_source,
 )
 from monitoring.services.pulling import pull_sources
+from monitoring.services.replaying import (
+    configured_metrics,
+    request_replay,
+    run_replays,
+    run_whole_replay,
+    stop_replay,
+    switch_on,
+)
 from monitoring.services.rules import (
     answer_alert,
     complete_rule,
@@ -73,6 +81,7 @@ __all__ = [
     "change_pulled_source",
     "check_refusals",
     "complete_rule",
+    "configured_metrics",
     "count_folded",
     "definition_of",
     "delete_check",
@@ -102,11 +111,14 @@ __all__ = [
     "record_ping",
     "refuse_senseless",
     "rehearse",
+    "request_replay",
     "resume_check",
     "resume_checks",
     "resume_rule",
     "resume_source",
     "rule",
+    "run_replays",
+    "run_whole_replay",
     "save_check",
     "save_metric",
     "save_objective",
@@ -115,6 +127,8 @@ __all__ = [
     "sender_of",
     "set_environment",
     "set_max_series",
+    "stop_replay",
+    "switch_on",
     "unmute_rule",
     "validate",
     "validate_rule",

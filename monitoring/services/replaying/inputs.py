@@ -1,0 +1,107 @@
+"""What a look of then was based on, changed to what is asked now."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import numpy as np
+
+from monitoring.changes import Changes
+from monitoring.judge.facts import Floats, Series, Window
+from monitoring.judge.looks import look_plan, look_times
+from monitoring.models import MonitoringPeriod, PeriodStatus, Stage
+from monitoring.selectors import lines_of
+from monitoring.services.evidence import CheckEvidence, Evidence, MetricEvidence, gather, window_of
+from monitoring.services.evidence.anomalies import anomalies
+from monitoring.services.judging import LOOKS
+from postdeploy.lib import words
+
+#: A history that begins this share of its length too late is short enough to be told.
+_TOLD_FROM = 0.05
+
+
+class CannotReplay(Exception):
+    """A look cannot be judged once more as asked; the text says why, as a sentence."""
+
+
+def changed(evidence: Evidence, period: MonitoringPeriod, changes: Changes) -> tuple[Evidence, str]:
+    """Return `evidence` as it is judged with `changes`, and a note where that is not quite as asked."""
+    initial_seconds = period.policy["initial_seconds"] if period.stage == Stage.INITIAL else None
+    judged = replace(
+        evidence,
+        window=changes.of_window(evidence.window, initial_seconds=initial_seconds),
+        metrics=tuple(replace(one, facts=changes.of_metric(one.facts)) for one in evidence.metrics),
+        checks=tuple(replace(one, facts=changes.of_check(one.facts)) for one in evidence.checks),
+    )
+    if changes.baseline_seconds is None:
+        return judged, ""
+    if evidence.pinned:
+        note = f"It was compared with {evidence.pinned.version}: how long the history is makes no difference."
+        return judged, note
+    return _with_history(judged, period, changes.baseline_seconds)
+
+
+def _with_history(evidence: Evidence, period: MonitoringPeriod, seconds: int) -> tuple[Evidence, str]:
+    """Cut the history of metrics to `seconds`, or add what is still kept of a longer one.
+
+    A check's readings are compared with a day at most, whatever the policy says.
+    """
+    start, then = evidence.window.deployed_at - seconds, evidence.before.start
+    if start >= then:
+        cut = tuple(replace(one, samples=one.samples.between(start, np.inf)) for one in evidence.metrics)
+        return replace(evidence, metrics=cut), ""
+    older = lines_of([one.series_id for one in evidence.metrics], _moment(start), _moment(then))
+    longer = tuple(
+        replace(one, samples=_joined(Series(*older[one.series_id]), one.samples)) for one in evidence.metrics
+    )
+    left_out = anomalies(period.environment, (start, then), but=(period.deployment_id,))
+    before = replace(evidence.before, start=start, left_out=(*evidence.before.left_out, *left_out))
+    return replace(evidence, metrics=longer, before=before), _shortness(longer, evidence.window, seconds)
+
+
+def _joined(older: Series, newer: Series) -> Series:
+    return Series(np.concatenate([older.times, newer.times]), np.concatenate([older.values, newer.values]))
+
+
+def _shortness(metrics: Iterable[MetricEvidence], window: Window, seconds: int) -> str:
+    """Say how much of the history that was asked for is kept, by the metric that has most of it."""
+    begins = [float(one.samples.times.min()) for one in metrics if len(one.samples)]
+    kept = window.deployed_at - min(begins, default=window.deployed_at)
+    if kept >= seconds * (1 - _TOLD_FROM):
+        return ""
+    return f"Of {words.period(seconds)} of history {words.duration(kept, coarse=True)} are still kept."
+
+
+def at_the_end(period: MonitoringPeriod, early: Evidence) -> Evidence:
+    """Return what a look at the end of `period` is based on, which nobody took: an early one, `early`, had decided.
+
+    It is gathered from what is still kept, with checks and metrics as they were then. CannotReplay if nothing is.
+    """
+    window = replace(window_of(period, period.closes_at), settle_seconds=early.window.settle_seconds)
+    times = look_times(window.opens_at, period.closes_at.timestamp(), LOOKS)
+    plan = look_plan(times, window.opens_at, window.looked_at)
+    is_last = period.status == PeriodStatus.CLOSED
+    late = gather(period, window=window, look=plan, is_last=is_last)
+    metrics, checks = tuple(_as_then(late.metrics, early.metrics)), tuple(_as_then(late.checks, early.checks))
+    had, has = _times(early.metrics, early.checks), _times(metrics, checks)
+    until = early.window.judged_until
+    if any(len(times) for times in had) and not any((times > until).any() for times in has):
+        raise CannotReplay(
+            "An early look had decided it, and no samples are kept from after that: nobody knows what the end would "
+            "have said."
+        )
+    return replace(late, metrics=metrics, checks=checks)
+
+
+def _as_then(late: Iterable, early: Iterable) -> Iterable:  # type: ignore[type-arg]
+    """What there was then, with its facts of then and its samples until the end."""
+    facts = {one.facts.key: one.facts for one in early}
+    return (replace(one, facts=facts[one.facts.key]) for one in late if one.facts.key in facts)
+
+
+def _times(metrics: Iterable[MetricEvidence], checks: Iterable[CheckEvidence]) -> list[Floats]:
+    return [one.samples.times for one in metrics] + [one.up.times for one in checks]
+
+
+def _moment(at: float) -> datetime:
+    return datetime.fromtimestamp(at, UTC)
