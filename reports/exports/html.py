@@ -129,6 +129,11 @@ def _tables(record: Record) -> dict[str, Table]:
             numbers=(1, 2, 3),
             short=(4,),
         ),
+        "blame": Table(
+            ("Deployment", "Share", "Because"),
+            [(row.deployment, row.share, row.because) for row in record.verdict.blame],
+            numbers=(1,),
+        ),
         "escalations": Table(
             ("Time", "Issue", "From", "To", "Reason"),
             [(moment(record, row.at), row.issue, row.from_tier, row.to_tier, row.reason) for row in record.escalations],

@@ -99,6 +99,11 @@ def _verdict(record: Record) -> Iterable[str]:
             ("Metric or check", "Before", "After", "Change", "Result"),
             [(row.name, row.before, row.after, row.change, row.result) for row in verdict.findings],
         )
+    if verdict.blame:
+        yield "What got worse may come from any of these:"
+        yield _table(
+            ("Deployment", "Share", "Because"), [(row.deployment, row.share, row.because) for row in verdict.blame]
+        )
     if verdict.not_watched:
         yield "Not watched, which counts as unknown and never as healthy:"
         yield _list(*(f"{escape(row.name)}: {escape(row.reason)}" for row in verdict.not_watched))

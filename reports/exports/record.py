@@ -11,7 +11,7 @@ from types import NoneType, UnionType
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 #: Grows when a field is added, renamed or moved, so that a reader can tell what it reads.
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 SUCCESS, FAILURE = "Success", "Failure"
 
@@ -118,6 +118,15 @@ class NotWatched:
 
 
 @dataclass(frozen=True, slots=True)
+class Blame:
+    """A deployment that may have caused what got worse, how likely that is, and why; all in words."""
+
+    deployment: str
+    share: str
+    because: str
+
+
+@dataclass(frozen=True, slots=True)
 class Verdict:
     """Was it healthy afterwards? `state` is the API's word, `outcome` says how roll-out and watch went together."""
 
@@ -129,6 +138,7 @@ class Verdict:
     stages: tuple[Stage, ...] = ()
     findings: tuple[Finding, ...] = ()
     not_watched: tuple[NotWatched, ...] = ()
+    blame: tuple[Blame, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,9 +231,12 @@ def to_plain(record: Record) -> dict[str, Any]:
 
 def from_plain(plain: Any) -> Record:
     """Return the record that `to_plain` was given; RecordError names the first field that does not fit."""
-    if not isinstance(plain, Mapping) or plain.get("schema_version") != SCHEMA_VERSION:
+    if not isinstance(plain, Mapping) or plain.get("schema_version") not in (1, SCHEMA_VERSION):
         raise RecordError(f"schema_version must be {SCHEMA_VERSION}")
-    return _read(Record, {key: value for key, value in plain.items() if key != "schema_version"}, "")
+    fields = {key: value for key, value in plain.items() if key != "schema_version"}
+    if plain["schema_version"] == 1 and isinstance(plain.get("verdict"), Mapping):  # written before blame was shared
+        fields["verdict"] = {**plain["verdict"], "blame": []}
+    return _read(Record, fields, "")
 
 
 def _plain_dict(items: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -107,6 +107,8 @@ def _superseded(deployment: Deployment, period: MonitoringPeriod, ended_at: date
     successor = period.superseded_by
     is_rollback = successor is not None and successor.rolls_back_id == deployment.pk
     by = "rolled this deployment back" if is_rollback else "replaced this deployment"
+    if successor and successor.finished_at and ended_at < successor.finished_at:  # the watch ends where it begins
+        by = "began to roll this deployment back" if is_rollback else "began to replace this deployment"
     lasted = f"{words.duration(ended_at - period.opens_at)} of {words.period(period.length)}"
     return Happening(
         key=f"period-{period.pk}-superseded",

@@ -3,9 +3,10 @@
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
-from deployments.models import DeploymentStatus
+from deployments.models import Deployment, DeploymentStatus
 from issues.models import Issue
 from monitoring.models import Finding, FindingResult, MonitoringPeriod, PeriodStatus, Result
+from monitoring.selectors.blame import Blamed, blames_of
 from postdeploy.lib import words
 from reports.exports import record as plain
 from reports.models import Lesson, LessonCategory
@@ -133,6 +134,22 @@ def _verdict(story: Story) -> plain.Verdict:
         stages=tuple(_stage(period, story) for period in story.periods),
         findings=tuple(_finding(row) for row in story.judged) if is_decided else (),
         not_watched=tuple(plain.NotWatched(*row) for row in story.not_watched) if is_decided else (),
+        blame=tuple(_blame(row) for row in _blamed(story)) if is_decided else (),
+    )
+
+
+def _blamed(story: Story) -> list[Blamed]:
+    """Who may have caused it, as everybody in the project may know it."""
+    look = story.standing_look
+    return blames_of([look.blame], Deployment.objects.of(story.deployment.project))[0] if look else []
+
+
+def _blame(row: Blamed) -> plain.Blame:
+    name = f"{row.name} (this one)" if row.is_judged else row.name
+    return plain.Blame(
+        deployment=name[:1].upper() + name[1:] if row.deployment is None else name,
+        share=words.quantity(row.percent, "%"),
+        because="; ".join(row.because),
     )
 
 

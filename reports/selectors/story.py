@@ -48,6 +48,11 @@ class Story:
         return [look for look in self.looks if look.is_final]
 
     @property
+    def standing_look(self) -> Verdict | None:
+        """The look that the word and the sentence of the watch come from, once it is a verdict."""
+        return next((look for look in self.final_looks if look.pk == self.watch.verdict_id), None)
+
+    @property
     def judged(self) -> list[Finding]:
         """Findings that could be made, what matters most first."""
         return [finding for finding in self.findings if finding.result != FindingResult.NO_DATA]
@@ -81,11 +86,17 @@ class Story:
         return row.finished_at - row.change_committed_at
 
     @property
+    def replaced_at(self) -> datetime | None:
+        """When what ended its watch was live itself; None while it is live or never was."""
+        successors = [period.superseded_by for period in self.periods if period.superseded_by]
+        return successors[0].finished_at if successors else None
+
+    @property
     def live_for(self) -> timedelta | None:
         """How long it was live until something replaced it; None while it is live or never was."""
-        if self.deployment.finished_at is None or self.watch.superseded_by_id is None or self.watch.ended_at is None:
+        if self.deployment.finished_at is None or self.replaced_at is None:
             return None
-        return self.watch.ended_at - self.deployment.finished_at
+        return self.replaced_at - self.deployment.finished_at
 
     @property
     def is_complete(self) -> bool:

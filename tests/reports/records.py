@@ -3,6 +3,7 @@
 from datetime import UTC, date, datetime, timedelta, timezone
 
 from reports.exports.record import (
+    Blame,
     Changes,
     Configuration,
     Escalation,
@@ -71,6 +72,10 @@ def rolled_back():
                 Finding("Orders per minute", "41.8", "38.9", "−7 %", "Inconclusive", "It fell."),
             ),
             not_watched=(NotWatched("Warehouse sync lag", "no samples since Wed 22:10"),),
+            blame=(
+                Blame("v1.42.0 (this one)", "60 %", "it began 2 min after v1.42.0 went live"),
+                Blame("Another deployment", "40 %", "it began 3 min after another deployment went live"),
+            ),
         ),
         timeline=(
             TimelineEntry(at(9, 2, 40), "Deployment finished.", "Initial watch opened for 60 min."),

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from reports.exports import html, json, markdown
-from reports.exports.record import Lesson, OutstandingIssue, SystemChange
+from reports.exports.record import Blame, Lesson, OutstandingIssue, SystemChange
 from tests.reports.records import rolled_back
 
 HOSTILE = [
@@ -65,7 +65,9 @@ def with_name(name):
         version=name,
         changes=dataclasses.replace(record.changes, system_changes=(SystemChange(name, name, name),)),
         issues=dataclasses.replace(record.issues, outstanding=(OutstandingIssue(name, name),)),
-        verdict=dataclasses.replace(record.verdict, word=name, sentence=name, outcome=name),
+        verdict=dataclasses.replace(
+            record.verdict, word=name, sentence=name, outcome=name, blame=(Blame(name, name, name),)
+        ),
         lessons_learned=dataclasses.replace(
             record.lessons_learned,
             success_factors=dataclasses.replace(

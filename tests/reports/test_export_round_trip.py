@@ -52,7 +52,7 @@ def broken(path, value):
 @pytest.mark.parametrize(
     ("path", "value", "complaint"),
     [
-        (("schema_version",), 2, "schema_version must be 1"),
+        (("schema_version",), 3, "schema_version must be 2"),
         (("project",), KeyError, "/project is missing"),
         (("extra",), 1, "/extra is unknown"),
         (("project",), 5, "/project must be a str"),
@@ -68,6 +68,20 @@ def broken(path, value):
 def test_what_does_not_fit_is_refused_by_name(path, value, complaint):
     with pytest.raises(RecordError, match=complaint):
         from_plain(broken(path, value))
+
+
+def test_a_summary_that_was_written_before_blame_was_shared_can_still_be_read():
+    old = to_plain(rolled_back()) | {"schema_version": 1}
+    del old["verdict"]["blame"]
+    record = from_plain(old)
+    assert record.verdict == dataclasses.replace(rolled_back().verdict, blame=())
+    assert from_plain(to_plain(record)) == record
+
+
+@pytest.mark.parametrize("verdict", [None, [], "x"])
+def test_an_old_summary_without_a_verdict_is_refused_by_name(verdict):
+    with pytest.raises(RecordError, match="/verdict must be an object"):
+        from_plain(to_plain(empty()) | {"schema_version": 1, "verdict": verdict})
 
 
 @pytest.mark.parametrize("text", ["", "nonsense", "[]", "null", "[" * 100_000])

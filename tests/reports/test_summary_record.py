@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 
 from deployments.models import Deployment
-from reports.exports import markdown
+from reports.exports import html, json, markdown
 from reports.exports.record import Configuration, Escalation, OutstandingIssue, ResolvedIssue, SystemChange
 from reports.selectors import deployment_story, summary_record
 from tests.factories import DeploymentFactory
@@ -49,6 +49,55 @@ def test_the_verdict_comes_with_its_stages_and_findings():
     ]
     assert verdict.findings[0].change == "+0.82\u00a0points"
     assert [row.name for row in verdict.not_watched] == ["Warehouse sync lag", "Warehouse sync"]
+
+
+def blamed_on(world, *others):
+    """Let the verdict that stands be shared with other deployments, in hundredths."""
+    rows = [(world.bad, 100 - sum(share for _, share in others)), *others]
+    reasons = [
+        {"code": "AFTER", "seconds": 180.0, "what": ""},
+        {"code": "PART", "seconds": None, "what": "checkout-db"},
+    ]
+    world.verdict.blame = [
+        {"deployment": str(row.pk), "share": share / 100, "because": reasons, "apart": 60.0} for row, share in rows
+    ]
+    world.verdict.save()
+
+
+def test_who_else_may_have_caused_it_is_recorded_without_the_names_of_other_projects():
+    world = rollback_world()
+    foreign = DeploymentFactory(version="v9-secret")
+    blamed_on(world, (world.old, 30), (foreign, 10))
+    record = record_of(world.bad)
+    assert [(row.deployment, row.share) for row in record.verdict.blame] == [
+        ("v1.42.0 (this one)", "60\u00a0%"),
+        ("v1.41.2", "30\u00a0%"),
+        ("Another deployment", "10\u00a0%"),
+    ]
+    assert record.verdict.blame[1].because == (
+        "it began 3\u00a0min after v1.41.2 went live; checkout-db is what it changed"
+    )
+    for form in (markdown, html, json):
+        text = form.export(record)
+        assert "Another deployment" in text
+        assert "secret" not in text
+
+
+def test_the_blame_of_a_watch_under_way_is_not_recorded_yet():
+    world = rollback_world()
+    assert record_of(world.good).verdict.blame == ()
+    assert record_of(world.bad).verdict.blame == ()
+
+
+def test_how_long_it_was_live_ends_where_the_next_one_was_live_and_not_where_its_watch_ended():
+    world = rollback_world()
+    world.extended.ended_at = world.good.started_at
+    world.extended.save()
+    fresh = Deployment.objects.select_related("project", "environment").get(pk=world.bad.pk)
+    story = deployment_story(fresh, NOW)
+    assert story.live_for == world.good.finished_at - world.bad.finished_at
+    told = [row.text for row in record_of(world.bad).timeline]
+    assert "v1.42.1 began to roll this deployment back" in told
 
 
 def test_the_timeline_tells_all_floors_in_the_order_of_time():
