@@ -1,5 +1,6 @@
 """Rules and alerts as their pages show them, each list in a fixed number of queries."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -14,12 +15,13 @@ from monitoring.selectors.lines import Samples, read_lines
 from monitoring.selectors.previews import Part
 from monitoring.selectors.rule_words import rule_sentence, subject_of_rule, unit_of_subject
 from postdeploy.lib import words
+from postdeploy.lib.sheets import Sheet, sheet_of
 
 STRIP_OVER = timedelta(days=7)
 SPARK_OVER = timedelta(hours=24)
 SPARK_POINTS = 96
-#: A longer list is read by its words.
-MOST_SPARKS = 60
+#: Rules on one sheet of the list.
+PAGE = 50
 #: From so many answers on a rule that is mostly noise is told so.
 ENOUGH_ANSWERS = 3
 MOSTLY = 0.5
@@ -102,19 +104,65 @@ class RuleRow:
         return f"{self.rule.name} fired {often} in the last 7 d"
 
 
+@dataclass(frozen=True)
+class RulesPage:
+    """The list of rules: a sheet of those that the filter leaves, what needs somebody first, and how many there are."""
+
+    rows: list[RuleRow]
+    sheet: Sheet[AlertRule]
+    counts: dict[str, int]
+    total: int
+    sentence: str
+
+
+def rules_page(
+    rules: QuerySet[AlertRule], *, now: datetime, text: str = "", state: str = "", page: str = ""
+) -> RulesPage:
+    """Return a sheet of `rules` whose names or subjects have all words of `text`, in a fixed number of queries."""
+    everything = list(rules.select_related(*RULE_PARTS))
+    counts = _counts(everything, now)
+    states = {rule.pk: _state(rule, counts) for rule in everything}
+    named = [rule for rule in everything if _is_named(rule, text)]
+    shown = [rule for rule in named if state in ("", states[rule.pk])]
+    sheet = sheet_of(sorted(shown, key=lambda rule: _order(rule, states[rule.pk])), page, PAGE)
+    of_each = Counter(states[rule.pk] for rule in named)
+    return RulesPage(
+        rows=_rows(sheet.rows, counts, now),
+        sheet=sheet,
+        counts={name: of_each[name] for name in STATES if of_each[name] or name == state},
+        total=len(named),
+        sentence=sentence_of([(rule, states[rule.pk]) for rule in sorted(everything, key=lambda r: r.name.lower())]),
+    )
+
+
 def rule_rows(rules: QuerySet[AlertRule], *, now: datetime) -> list[RuleRow]:
-    """Return the rows of `rules`, what needs somebody first; four queries and one read of samples."""
-    rows = list(rules.select_related(*RULE_PARTS))
-    counts = _counts(rows, now)
-    strips = _strips(rows, now)
-    lines = _lines(rows, now)
-    found = [_row(rule, counts.get(rule.pk, {}), strips.get(rule.pk, []), lines.get(rule.pk), now) for rule in rows]
-    return sorted(found, key=lambda row: (STATES.index(row.state), row.rule.name.lower(), row.rule.pk))
+    """Return the rows of a few `rules`, what needs somebody first; four queries and one read of samples."""
+    found = list(rules.select_related(*RULE_PARTS))
+    rows = _rows(found, _counts(found, now), now)
+    return sorted(rows, key=lambda row: _order(row.rule, row.state))
 
 
-def _row(
-    rule: AlertRule, counts: dict[str, Any], strip: list[Part], points: list[float | None] | None, now: datetime
-) -> RuleRow:
+def _order(rule: AlertRule, state: str) -> tuple[int, str, int]:
+    return STATES.index(state), rule.name.lower(), rule.pk
+
+
+def _is_named(rule: AlertRule, text: str) -> bool:
+    parts = (rule.name, subject_of_rule(rule), rule.environment.name if rule.environment else "")
+    told = " ".join(parts).casefold()
+    return all(word in told for word in text.casefold().split())
+
+
+def _state(rule: AlertRule, counts: dict[int, dict[str, Any]]) -> str:
+    own = counts.get(rule.pk, {})
+    return state_of(rule, firing=own.get("firing", 0), pending=own.get("pending", 0))
+
+
+def _rows(rules: Sequence[AlertRule], counts: dict[int, dict[str, Any]], now: datetime) -> list[RuleRow]:
+    strips, lines = _strips(rules, now), _lines(rules, now)
+    return [_row(rule, counts.get(rule.pk, {}), strips.get(rule.pk, []), lines.get(rule.pk)) for rule in rules]
+
+
+def _row(rule: AlertRule, counts: dict[str, Any], strip: list[Part], points: list[float | None] | None) -> RuleRow:
     firing, pending = counts.get("firing", 0), counts.get("pending", 0)
     return RuleRow(
         rule=rule,
@@ -209,7 +257,7 @@ def strip_of(alert: Alert, start: datetime, end: datetime) -> list[Part]:
 
 def _lines(rules: Sequence[AlertRule], now: datetime) -> dict[int, list[float | None]]:
     """What the first series of each rule measured lately, thinned; one query and one read."""
-    series = _first_series(rules[:MOST_SPARKS])
+    series = _first_series(rules)
     found = read_lines(list(series.values()), now - SPARK_OVER, now)
     return {rule: _points(found[row.pk], now) for rule, row in series.items() if row.pk in found}
 
@@ -255,21 +303,19 @@ def alerts_of_project(project: Project, *, rule: int | None = None, state: str =
     return rows.order_by("-fired_at", "-pk")
 
 
-def sentence_of(rows: Sequence[RuleRow]) -> str:
-    """Return what somebody came to the rules page for."""
-    firing = [row for row in rows if row.state == FIRING]
-    if not rows:
+def sentence_of(rules: Sequence[tuple[AlertRule, str]]) -> str:
+    """Return what somebody came to the rules page for, of all rules and their states."""
+    states = Counter(state for _, state in rules)
+    firing = [rule.name for rule, state in rules if state == FIRING]
+    if not rules:
         return "No alert rule yet"
     if firing:
-        names = ", ".join(row.rule.name for row in firing[:2]) + (
-            f" and {len(firing) - 2} more" if len(firing) > 2 else ""
-        )
+        names = ", ".join(firing[:2]) + (f" and {len(firing) - 2} more" if len(firing) > 2 else "")
         return f"{words.plural(len(firing), 'rule fires', 'rules fire')}: {names}"
-    blind = sum(row.state in (NO_DATA, BROKEN) for row in rows)
+    blind = states[NO_DATA] + states[BROKEN]
     if blind:
         return f"Nothing fires, but {words.plural(blind, 'rule cannot', 'rules cannot')} be judged"
-    waiting = sum(row.state == PENDING for row in rows)
-    if waiting:
+    if waiting := states[PENDING]:
         return f"Nothing fires; {words.plural(waiting, 'rule is', 'rules are')} pending"
-    judged = sum(row.state == QUIET for row in rows)
+    judged = states[QUIET]
     return f"Nothing fires: {words.plural(judged, 'rule', 'rules')} judged" if judged else "No rule has been judged yet"

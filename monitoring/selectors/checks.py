@@ -17,6 +17,7 @@ from monitoring.selectors.lines import NOTHING, Samples, series_of_checks
 from monitoring.selectors.marks import deployments_between
 from monitoring.selectors.quiet import Subject, quiet_spans
 from postdeploy.lib import words
+from postdeploy.lib.sheets import Sheet, sheet_of
 
 AVAILABILITY_OVER = timedelta(days=30)
 #: A check's states as people see them, in the order of the filter.
@@ -70,15 +71,19 @@ class CheckGroup:
 
 @dataclass(frozen=True)
 class ChecksPage:
-    """The list of checks: those that the filter leaves, and how many there are of each state."""
+    """The list of checks: a sheet of those that the filter leaves, and how many there are of each state."""
 
     groups: list[CheckGroup]
+    sheet: Sheet[HealthCheck]
     counts: dict[str, int]
     total: int
-    shown: int
     sentence: str
     kinds: list[tuple[str, str]]
     group_names: list[str]
+
+
+#: Checks on one sheet of the list.
+PAGE = 100
 
 
 def state_of(check: HealthCheck) -> str:
@@ -86,8 +91,8 @@ def state_of(check: HealthCheck) -> str:
     return "paused" if check.is_paused else check.state.lower()
 
 
-def checks_page(user: Any, project: Project, *, now: datetime, **wanted: str) -> ChecksPage:
-    """Return the checks of `project` that `user` may see, narrowed by the page's filter.
+def checks_page(user: Any, project: Project, *, now: datetime, page: str = "", **wanted: str) -> ChecksPage:
+    """Return a sheet of the checks of `project` that `user` may see, narrowed by the page's filter.
 
     The filter's words are environment, state, kind, group and text; an empty one narrows nothing. The number of
     queries does not depend on the number of checks.
@@ -97,12 +102,12 @@ def checks_page(user: Any, project: Project, *, now: datetime, **wanted: str) ->
     named = [check for check in rows if matches(check, **wanted)]
     counts = Counter(state_of(check) for check in named)
     shown = [check for check in named if wanted.get("state", "") in ("", state_of(check))]
-    lines = check_rows(shown, now=now)
+    sheet = sheet_of(_in_order(shown), page, PAGE)
     return ChecksPage(
-        groups=_groups(lines),
+        groups=_groups(check_rows(sheet.rows, now=now)),
+        sheet=sheet,
         counts={name: counts[name] for name in STATES},
         total=len(named),
-        shown=len(shown),
         sentence=_sentence(counts, len(named)),
         kinds=[(kind.value, kind.words) for kind in Kind if kind in {check.kind for check in rows}],
         group_names=sorted({check.group for check in rows} - {""}),
@@ -122,15 +127,26 @@ def matches(
     )
 
 
-def _groups(rows: Iterable[CheckRow]) -> list[CheckGroup]:
-    """By environment in the order of the rows, in each first those without a group, then the groups by name."""
-    groups: dict[tuple[int, str], CheckGroup] = {}
+def _in_order(checks: Iterable[HealthCheck]) -> list[HealthCheck]:
+    """By environment in the order of `checks`, in each first those without a group, then the groups by name."""
     order: dict[int, int] = {}
+    return sorted(
+        checks,
+        key=lambda check: (
+            order.setdefault(check.environment_id, len(order)),
+            check.group.casefold(),
+            check.group,
+        ),
+    )
+
+
+def _groups(rows: Iterable[CheckRow]) -> list[CheckGroup]:
+    """The rows by environment and group, in their order."""
+    groups: dict[tuple[int, str], CheckGroup] = {}
     for row in rows:
         environment, name = row.check.environment, row.check.group
-        order.setdefault(environment.pk, len(order))
         groups.setdefault((environment.pk, name), CheckGroup(environment, name, [])).rows.append(row)
-    return [groups[key] for key in sorted(groups, key=lambda key: (order[key[0]], key[1].casefold()))]
+    return list(groups.values())
 
 
 def _sentence(counts: Mapping[str, int], total: int) -> str:

@@ -13,6 +13,7 @@ from monitoring.models import Metric, MetricCategory, Series
 from monitoring.selectors.subjects import Subject, subject_of
 from monitoring.store import Rollups, Sample
 from postdeploy.lib import words
+from postdeploy.lib.sheets import Sheet, sheet_of
 
 DAY = timedelta(days=1)
 #: Slots of the small line, and how wide each is.
@@ -21,6 +22,8 @@ SLOTS, SLOT = 96, timedelta(minutes=15)
 SILENT_AFTER = timedelta(minutes=15)
 #: The small lines of so many series are read; a list of more shows the latest values only.
 MOST_SPARKS = 400
+#: Metrics on one sheet of the list.
+PAGE = 100
 
 
 @dataclass(frozen=True)
@@ -48,24 +51,37 @@ class MetricRow:
 
 @dataclass(frozen=True)
 class MetricsPage:
-    """The list: metrics by category, and how many there are."""
+    """The list: a sheet of metrics by category, and how many there are; `are_drawn`: their lines were read."""
 
     groups: list[tuple[str, list[MetricRow]]]
+    sheet: Sheet[Metric]
+    are_drawn: bool
     environments: list[Environment]
     total: int
-    shown: int
     silent: int
     sentence: str
 
 
 def metrics_page(
-    project: Project, environments: Sequence[Environment], *, now: datetime, text: str = "", category: str = ""
+    project: Project,
+    environments: Sequence[Environment],
+    *,
+    now: datetime,
+    text: str = "",
+    category: str = "",
+    page: str = "",
 ) -> MetricsPage:
-    """Return the metrics of `project` whose name or key has all words of `text`, in a fixed number of queries."""
+    """Return a sheet of the metrics of `project` whose name or key has all words of `text`.
+
+    The number of queries is fixed; lines of the last day are read for what is on the sheet.
+    """
     metrics = list(Metric.objects.of(project).order_by("name", "pk"))
     shown = [metric for metric in metrics if _matches(metric, text, category)]
     series = _series(shown, environments)
-    ids = [row.pk for rows in series.values() for row in rows]
+    order = {category.value: place for place, category in enumerate(MetricCategory)}
+    sheet = sheet_of(sorted(shown, key=lambda metric: order.get(metric.category, len(order))), page, PAGE)
+    on_it = {metric.pk for metric in sheet.rows}
+    ids = [row.pk for (metric, _), rows in series.items() if metric in on_it for row in rows]
     latest = _latest(series, shown)
     slots = store.rollups(ids, now - DAY, now, step=SLOT) if len(ids) <= MOST_SPARKS else {}
     rows = [_row(metric, environments, series, latest, slots, now) for metric in shown]
@@ -73,10 +89,11 @@ def metrics_page(
         not row.metric.is_ratio and all(cell.is_silent or cell.value is None for cell in row.cells) for row in rows
     )
     return MetricsPage(
-        groups=_grouped(rows),
+        groups=_grouped(row for row in rows if row.metric.pk in on_it),
+        sheet=sheet,
+        are_drawn=len(ids) <= MOST_SPARKS,
         environments=list(environments),
         total=len(metrics),
-        shown=len(rows),
         silent=silent,
         sentence=_sentence(len(rows), silent),
     )

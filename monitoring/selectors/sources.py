@@ -26,6 +26,13 @@ class SourceRow:
     is_silent: bool
     is_refusing: bool
 
+    def is_named(self, text: str) -> bool:
+        """Tell whether its name, kind, token or environment has all words of `text`."""
+        source = self.source
+        parts = (source.name, source.get_kind_display(), source.token, source.environment)
+        told = " ".join(str(part) for part in parts if part).casefold()
+        return all(word in told for word in text.casefold().split())
+
     @property
     def refused(self) -> int:
         """How many samples and requests were refused in all."""

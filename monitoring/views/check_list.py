@@ -32,15 +32,15 @@ def all_checks(request: HttpRequest, project: str) -> HttpResponse:
 def _context(request: HttpRequest, project: Project, bulk: BulkForm) -> dict[str, Any]:
     now, wanted = timezone.now(), ChecksForm(request.GET).wanted()
     environments = list(environments_of(request, project))
-    page = selectors.checks_page(request.user, project, now=now, **wanted)
+    page = selectors.checks_page(request.user, project, now=now, page=request.GET.get("page", ""), **wanted)
     return {
         "project": project,
         "filter": wanted,
         "is_filtered": any(wanted.values()),
         "environments": environments,
         "page": page,
-        "states": [(name, with_query(request, state=name), count) for name, count in page.counts.items()],
-        "all_url": with_query(request, state=None),
+        "states": [(name, with_query(request, state=name, page=None), count) for name, count in page.counts.items()],
+        "all_url": with_query(request, state=None, page=None),
         "query": request.GET.urlencode(),
         "gaps": _gaps(environments, now),
         "report_snippet": selectors.report_line(project),

@@ -50,10 +50,12 @@ def metric_list(request: HttpRequest, project: str) -> HttpResponse:
     wanted = {"text": request.GET.get("q", "")[:200], "category": request.GET.get("category", "")}
     context = {
         "project": found,
-        "page": metrics_page(found, environments, now=now, **wanted),
+        "page": metrics_page(found, environments, now=now, page=request.GET.get("page", ""), **wanted),
         "filter": wanted,
-        "categories": [(value, label, with_query(request, category=value)) for value, label in MetricCategory.choices],
-        "all_url": with_query(request, category=None),
+        "categories": [
+            (value, label, with_query(request, category=value, page=None)) for value, label in MetricCategory.choices
+        ],
+        "all_url": with_query(request, category=None, page=None),
         "push_snippet": selectors.push_line(environments[0], "orders") if environments else "",
         "report_snippet": selectors.report_line(found),
         "now": now,

@@ -15,12 +15,12 @@ from deployments.selectors import project_for
 from monitoring import services
 from monitoring.forms.rules import RuleForm
 from monitoring.models import AlertRule
-from monitoring.selectors.alerts import alerts_of_project, rule_rows, score_of, sentence_of
+from monitoring.selectors.alerts import STATES, alerts_of_project, rule_rows, rules_page, score_of
 from monitoring.selectors.previews import Preview, preview
 from monitoring.selectors.rule_words import rule_sentence
 from monitoring.selectors.rules import RuleFault
 from monitoring.selectors.suggestions import rule_of, suggested_rules, suggestion
-from monitoring.views.common import environments_of, rights
+from monitoring.views.common import environments_of, rights, with_query
 from postdeploy.lib.htmx import live_page
 
 #: Alerts that the page of one rule shows; the history has them all.
@@ -45,12 +45,17 @@ def found_rule(
 def alerts(request: HttpRequest, project: str) -> HttpResponse:
     """The list of rules: which fire now, how often they did, and whether it was worth it."""
     found, now = project_for(request.user, project), timezone.now()
-    rows = rule_rows(AlertRule.objects.visible_to(request.user).of(found), now=now)
+    wanted = {"text": request.GET.get("q", "")[:200], "state": request.GET.get("state", "")}
+    wanted["state"] = wanted["state"] if wanted["state"] in STATES else ""
+    rows = AlertRule.objects.visible_to(request.user).of(found)
+    page = rules_page(rows, now=now, page=request.GET.get("page", ""), **wanted)
     may = rights(request, found)
     context = {
         "project": found,
-        "rows": rows,
-        "sentence": sentence_of(rows),
+        "page": page,
+        "filter": wanted,
+        "states": [(name, with_query(request, state=name, page=None), count) for name, count in page.counts.items()],
+        "all_url": with_query(request, state=None, page=None),
         "suggestions": suggested_rules(found) if may["may_maintain"] else [],
         "now": now,
         **may,

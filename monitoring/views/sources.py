@@ -16,6 +16,10 @@ from monitoring.selectors.connecting import ways_in
 from monitoring.selectors.sources import room_of, source_rows, sources_sentence
 from monitoring.views.common import environments_of, rights
 from postdeploy.lib.htmx import live_page
+from postdeploy.lib.sheets import sheet_of
+
+#: Sources on one sheet of the list.
+PAGE = 50
 
 
 def _found_source(request: HttpRequest, project: str, source: int) -> tuple[Project, Source]:
@@ -32,10 +36,14 @@ def _found_source(request: HttpRequest, project: str, source: int) -> tuple[Proj
 def sources(request: HttpRequest, project: str) -> HttpResponse:
     """What arrives, from whom, what of it was refused and why; below, how to connect."""
     found, now = project_for(request.user, project), timezone.now()
-    rows = source_rows(found, now=now)
+    rows, text = source_rows(found, now=now), request.GET.get("q", "")[:200]
+    sheet = sheet_of([row for row in rows if row.is_named(text)], request.GET.get("page", ""), PAGE)
     context = {
         "project": found,
-        "rows": rows,
+        "rows": sheet.rows,
+        "sheet": sheet,
+        "total": len(rows),
+        "text": text,
         "sentence": sources_sentence(rows),
         "room": room_of(found),
         "ways": ways_in(found, environments_of(request, found).order_by("created_at", "pk").first()),

@@ -10,7 +10,7 @@ from deployments.models import Role
 from monitoring import services, store
 from monitoring.models import Metric, MetricLimits, Source
 from tests.api_client import ApiClient
-from tests.factories import ApiTokenFactory, EnvironmentFactory, MembershipFactory, MetricFactory
+from tests.factories import ApiTokenFactory, EnvironmentFactory, MembershipFactory, MetricFactory, PulledSourceFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -162,3 +162,14 @@ def test_what_cannot_be_is_refused_at_its_field(person, project, wrong, sentence
     response = person.post(f"/p/{project.slug}/metrics/new/", DESCRIBED | wrong)
     assert response.status_code == 400
     assert sentence in response.content.decode()
+
+
+def test_sources_are_found_by_words_and_come_in_sheets(person, project, monkeypatch):
+    monkeypatch.setattr("monitoring.views.sources.PAGE", 4)
+    for n in range(6):
+        PulledSourceFactory(project=project, name=f"node {n}")
+    page = f"/p/{project.slug}/sources/"
+    assert "1 to 4 of 6" in person.get(page).content.decode()
+    found = person.get(page, {"q": "NODE 5 scrape"}).content.decode()
+    assert ("node 5" in found, "node 4" in found) == (True, False)
+    assert "No source matches this filter." in person.get(page, {"q": "none-such"}).content.decode()

@@ -305,3 +305,26 @@ def test_a_maintainer_deletes_a_check(person, environment):
     check = HealthCheckFactory(environment=environment)
     assert person.post(url(environment, f"checks/{check.pk}/delete/")).status_code == 302
     assert not HealthCheck.objects.exists()
+
+
+# --- long lists -------------------------------------------------------------------------------------------------------
+
+
+def test_a_long_list_comes_in_sheets_that_keep_the_filter(person, environment, monkeypatch):
+    monkeypatch.setattr("monitoring.selectors.checks.PAGE", 3)
+    for n in range(7):
+        HealthCheckFactory(environment=environment, name=f"Cart {n}", group="ab"[n % 2])
+    HealthCheckFactory(environment=environment, name="Search")
+
+    def shown(query):
+        page = person.get(url(environment), query).content.decode()
+        return re.findall(r">(Cart \d|Search)</a>", page), page
+
+    assert shown({"q": "cart"})[0] == ["Cart 0", "Cart 2", "Cart 4"]
+    names, page = shown({"q": "cart", "page": "2"})
+    assert names == ["Cart 6", "Cart 1", "Cart 3"]
+    assert "4 to 6 of 7" in page
+    assert 'rel="prev" href="?q=cart&amp;page=1"' in page
+    assert 'rel="next" href="?q=cart&amp;page=3"' in page
+    assert shown({"q": "cart", "page": "99"})[0] == ["Cart 5"]
+    assert shown({"page": "zz"})[1].count('<tr id="check-') == 3

@@ -273,3 +273,13 @@ def test_many_lines_take_as_many_queries_as_few(person, environment):
     with CaptureQueriesContext(connection) as many:
         environment_page(person, environment)
     assert len(few) == len(many)
+
+
+def test_a_long_list_of_metrics_comes_in_sheets_and_counts_them_all(person, environment, monkeypatch):
+    monkeypatch.setattr("monitoring.selectors.metric_list.PAGE", 2)
+    for n in range(5):
+        send(environment, metric_of(environment, name=f"Orders {n}"), 1, hours=1)
+    first, last = text_of(person.get(url(environment))), text_of(person.get(url(environment), {"page": "3"}))
+    assert "5 metrics, all sending" in first
+    assert "1 to 2 of 5" in first
+    assert ("Orders 4" in last, "Orders 3" in last, "nothing in the last day" in last) == (True, False, False)
