@@ -3,7 +3,18 @@
 from django.urls import path
 
 from monitoring import views
-from monitoring.views import alerts, check_form, explorer, maintenance, metrics, objectives, pulled, rules, sources
+from monitoring.views import (
+    alerts,
+    check_form,
+    explorer,
+    maintenance,
+    metrics,
+    objectives,
+    pulled,
+    rules,
+    sources,
+    watching,
+)
 from monitoring.views.metric_form import metric_add, metric_edit
 
 urlpatterns = [
@@ -39,7 +50,8 @@ urlpatterns = [
     path("sources/<int:source>/delete/", pulled.pulled_delete, name="pulled_delete"),
     path("maintenance/", maintenance.maintenance, name="maintenance"),
     path("maintenance/<int:window>/end/", maintenance.maintenance_end, name="maintenance_end"),
-    path("settings/watching/", views.settings_watching, name="settings_watching"),
+    path("settings/watching/", watching.settings_watching, name="settings_watching"),
+    path("deployments/<uuid:deployment>/reference/", watching.pin_reference, name="pin_reference"),
     path("alerts/", rules.alerts, name="alerts"),
     path("alerts/history/", alerts.alert_history, name="alert_history"),
     path("alerts/<int:alert>/", alerts.alert, name="alert"),

@@ -223,6 +223,7 @@ def watching(world):
         "extended_seconds": "3 d",
         "settle_seconds": "2 min",
         "baseline_seconds": "7 d",
+        "chance_limit": "0.008",
     }
     intervals = {"initial_interval_seconds": "15 s", "extended_interval_seconds": "60 s"}
     prefix = f"environment-{world.environment.pk}-"

@@ -1,14 +1,28 @@
 """The form of how one environment is watched."""
 
+from collections.abc import Sequence
+from typing import Any
+
 from django import forms
 from django.http import QueryDict
+from django.utils import timezone
 
+from deployments.models import Deployment
+from monitoring.judge.facts import CHANCE_LIMIT
 from monitoring.models import MonitoringPolicy
 from postdeploy.forms import DurationField
+from postdeploy.lib import words
+
+#: How careful, by the share of quiet metrics that are called worse by mistake.
+LIMITS = {
+    0.02: "Finds more: about 2 in 100 quiet metrics are called worse by mistake",
+    CHANCE_LIMIT: "Standard: about 8 in 1,000",
+    0.002: "Only the obvious: about 2 in 1,000",
+}
 
 
 class PolicyForm(forms.Form):
-    """How one environment is watched."""
+    """How one environment is watched; what is not sent stays as it is."""
 
     initial_seconds = DurationField(
         label="Initial period",
@@ -29,10 +43,55 @@ class PolicyForm(forms.Form):
         label="Settling time", least=0, most=86_400,
         help_text="Not judged: caches fill, connections open. At most a quarter of the initial period.",
     )  # fmt: skip
+    reference = forms.ChoiceField(
+        label="Compared with",
+        required=False,
+        help_text="The hours before, and the same hours of earlier days; or how it was under one good deployment.",
+        error_messages={"invalid_choice": "It is no longer to be had here; choose another one, or the hours before."},
+    )
     baseline_seconds = DurationField(
-        label="Compared with", least=60, most=90 * 86_400, help_text="So much history before the deployment."
+        label="Length of that history", least=60, most=90 * 86_400, help_text="So much of it at most."
+    )
+    chance_limit = forms.ChoiceField(
+        label="How careful",
+        required=False,
+        widget=forms.RadioSelect,
+        error_messages={"invalid_choice": "Choose one of the ways to be careful."},
+    )
+    is_dry_run = forms.BooleanField(
+        label="Dry run",
+        required=False,
+        help_text="Record verdicts as they are, but stop no pipeline and open no issue.",
     )
 
-    def __init__(self, policy: MonitoringPolicy, data: QueryDict | None = None) -> None:
-        self.policy = policy
-        super().__init__(data, initial=policy.snapshot(), prefix=f"environment-{policy.environment_id}")
+    def __init__(
+        self, policy: MonitoringPolicy, references: Sequence[Deployment] = (), data: QueryDict | None = None
+    ) -> None:
+        self.policy, self._references = policy, {str(row.pk): row for row in references}
+        initial = policy.snapshot() | {"chance_limit": str(policy.chance_limit)}
+        super().__init__(data, initial=initial, prefix=f"environment-{policy.environment_id}")
+        fields: dict[str, Any] = self.fields
+        told = [(key, _told(row)) for key, row in self._references.items()]
+        fields["reference"].choices = [("", "the hours before"), *told]
+        fields["chance_limit"].choices = [(str(limit), label) for limit, label in _limits(policy).items()]
+
+    def clean_reference(self) -> Deployment | None:
+        """Return the deployment, None for the hours before."""
+        return self._references.get(self.cleaned_data["reference"])
+
+    def clean_chance_limit(self) -> float:
+        """Return the limit as a share."""
+        return float(self.cleaned_data["chance_limit"] or self.policy.chance_limit)
+
+
+def _told(deployment: Deployment) -> str:
+    at = deployment.finished_at or deployment.occurred_at
+    return f"{deployment.version}, {words.moment(at, timezone.localtime())}"
+
+
+def _limits(policy: MonitoringPolicy) -> dict[float, str]:
+    """The ways to be careful, and how it is where somebody set a limit of their own."""
+    if policy.chance_limit in LIMITS:
+        return LIMITS
+    share = words.quantity(100 * policy.chance_limit, "%")
+    return {**LIMITS, policy.chance_limit: f"As it is: about {share} of quiet metrics"}

@@ -18,6 +18,7 @@ from monitoring.selectors.heartbeats import latest_pings, ping_line, ping_url
 from monitoring.selectors.lines import lines_of, read_lines, unit_of
 from monitoring.selectors.readiness import POLL_LATE_SECONDS, poll_lag
 from monitoring.selectors.readings import latest_readings
+from monitoring.selectors.references import ComparedWith, compared_with, references_for
 from monitoring.selectors.spans import RANGES, Span, span_of
 from monitoring.selectors.watch import (
     PlannedWatch,
@@ -37,6 +38,7 @@ __all__ = [
     "CheckRow",
     "CheckStory",
     "ChecksPage",
+    "ComparedWith",
     "NotWatched",
     "Period",
     "PlannedWatch",
@@ -46,6 +48,7 @@ __all__ = [
     "check_story",
     "checks_for_api",
     "checks_page",
+    "compared_with",
     "facts_of",
     "findings_of",
     "findings_of_verdict",
@@ -62,6 +65,7 @@ __all__ = [
     "poll_lag",
     "push_line",
     "read_lines",
+    "references_for",
     "report_line",
     "span_of",
     "state_of",

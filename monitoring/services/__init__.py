@@ -17,7 +17,7 @@ from monitoring.services.maintenance import end_maintenance, plan_maintenance
 from monitoring.services.metrics import NamesRefused, Sender, Taken, Untimely, ingest
 from monitoring.services.periods import open_periods
 from monitoring.services.pings import TooManyPings, record_ping
-from monitoring.services.policies import ensure_policy, save_policy
+from monitoring.services.policies import ensure_policy, pin_reference, save_policy
 from monitoring.services.pulled_sources import (
     PulledFacts,
     add_pulled_source,
@@ -104,6 +104,7 @@ __all__ = [
     "pause_checks",
     "pause_rule",
     "pause_source",
+    "pin_reference",
     "plan_maintenance",
     "pull_soon",
     "pull_sources",

@@ -1,8 +1,11 @@
-"""How long and how often an environment is watched."""
+"""How long and how often an environment is watched, how carefully, and what it is compared with."""
 
 from datetime import datetime
+from typing import Any
 
-from deployments.models import Environment
+from django.core.exceptions import ValidationError
+
+from deployments.models import Deployment, DeploymentStatus, Environment
 from monitoring.models import POLICY_OF_TIER, MonitoringPolicy
 
 
@@ -14,15 +17,32 @@ def ensure_policy(*, environment: Environment) -> MonitoringPolicy:
     return policy
 
 
-def save_policy(*, environment: Environment, now: datetime, **numbers: int) -> MonitoringPolicy:
+def save_policy(*, environment: Environment, now: datetime, **changes: Any) -> MonitoringPolicy:
     """Change how `environment` will be watched; periods under way keep the policy they began with.
 
-    Raises django's ValidationError naming the field that is out of range.
+    Raises django's ValidationError naming the field that is out of range, or a reference that cannot be one.
     """
     del now  # a policy has no time of its own: each period carries the one it began with
+    _refuse_reference(changes.get("reference"), environment)
+    if (limit := changes.get("chance_limit")) != limit:  # not a number: it is within no range, and beyond none
+        raise ValidationError({"chance_limit": "It must be a number."})
     policy = ensure_policy(environment=environment)
-    for name, value in numbers.items():
+    for name, value in changes.items():
         setattr(policy, name, value)
     policy.full_clean(exclude=["environment"])
     policy.save()
     return policy
+
+
+def pin_reference(*, deployment: Deployment, now: datetime) -> MonitoringPolicy:
+    """Compare what will be deployed to the same environment with how it was under `deployment`."""
+    return save_policy(environment=deployment.environment, now=now, reference=deployment)
+
+
+def _refuse_reference(reference: Deployment | None, environment: Environment) -> None:
+    if reference is None:
+        return
+    if reference.environment_id != environment.pk:
+        raise ValidationError({"reference": "It went to another environment; choose one of this environment."})
+    if reference.status != DeploymentStatus.SUCCEEDED:
+        raise ValidationError({"reference": "It did not go live; choose a deployment that succeeded."})

@@ -8,7 +8,6 @@ from monitoring.views.checks import (
     check_read,
     check_resume,
 )
-from monitoring.views.watching import settings_watching
 
 __all__ = [
     "all_checks",
@@ -18,5 +17,4 @@ __all__ = [
     "check_read",
     "check_resume",
     "checks_bulk",
-    "settings_watching",
 ]

@@ -1,15 +1,18 @@
 """The page of settings that says how environments are watched."""
 
+import uuid
+
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse, QueryDict
-from django.shortcuts import redirect, render
+from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
-from django.views.decorators.http import require_http_methods
+from django.views.decorators.http import require_http_methods, require_POST
 
-from deployments.models import Project, Role
+from deployments.models import Deployment, Project, Role
 from deployments.selectors import project_for
 from monitoring import selectors, services
 from monitoring.forms import PolicyForm
@@ -32,12 +35,36 @@ def settings_watching(request: HttpRequest, project: str) -> HttpResponse:
 
 def _policy_forms(request: HttpRequest, project: Project, data: QueryDict | None) -> list[PolicyForm]:
     policies = selectors.policies_of(list(environments_of(request, project)))
-    return [PolicyForm(policy, data) for policy in policies]
+    references = selectors.references_for(policies)
+    return [PolicyForm(policy, references.get(policy.environment_id, ()), data) for policy in policies]
 
 
 def _save_policies(forms: list[PolicyForm]) -> bool:
+    """Save all or none; False when one was refused, and its form says why."""
     now = timezone.now()
-    with transaction.atomic():
-        for form in forms:
-            services.save_policy(environment=form.policy.environment, now=now, **form.cleaned_data)
+    form = None
+    try:
+        with transaction.atomic():
+            for form in forms:
+                services.save_policy(environment=form.policy.environment, now=now, **form.cleaned_data)
+    except ValidationError as refusal:
+        assert form  # it was raised for one
+        form.add_error(None, refusal)
+        return False
     return True
+
+
+@login_required
+@require_POST
+def pin_reference(request: HttpRequest, project: str, deployment: uuid.UUID) -> HttpResponse:
+    """Compare later deployments with this one instead of with the hours before."""
+    found = project_for(request.user, project, at_least=Role.MAINTAINER)
+    rows = Deployment.objects.visible_to(request.user).of(found).select_related("environment")
+    row = get_object_or_404(rows, pk=deployment)
+    try:
+        services.pin_reference(deployment=row, now=timezone.now())
+    except ValidationError as refusal:
+        messages.error(request, " ".join(refusal.messages))
+    else:
+        messages.success(request, f"What is deployed to {row.environment.name} from now on is compared with it.")
+    return redirect("deployment", project=found.slug, deployment=row.pk)
