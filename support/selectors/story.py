@@ -7,12 +7,14 @@ from typing import Any
 
 from django.db.models import QuerySet
 
+from deployments.models import Deployment
 from issues import process
 from issues.models import Issue, IssueEvent, IssueEventKind, IssueStatus, Occurrence
 from issues.selectors import Proof, checks_of, proof_of
 from issues.services.sightings import distance
 from monitoring.models import HealthCheck
 from monitoring.selectors import CheckStory, check_story
+from monitoring.selectors.blame import Blamed, blames_of
 from postdeploy.lib import words
 from support.models import Assignment, AssignmentReason, Notification, SupportTier
 from support.selectors.clocks import Clock, clocks
@@ -72,6 +74,14 @@ class Sign:
 
 
 @dataclass(frozen=True)
+class Seen:
+    """One sighting, and which other deployments may have caused it, as the reader may know them."""
+
+    occurrence: Occurrence
+    also: list[Blamed]
+
+
+@dataclass(frozen=True)
 class IssueStory:
     """All that the page of one issue shows."""
 
@@ -85,7 +95,7 @@ class IssueStory:
     signs: list[Sign]
     why: str
     tier_clocks: list[TierClock]
-    occurrences: list[Occurrence]
+    seen: list[Seen]
     lines: list[Line]
     told: list[Notification]
     told_words: str
@@ -95,9 +105,14 @@ class IssueStory:
         """What the bar of the proof shows, for those who cannot see it."""
         return f"{words.progress(self.proof_elapsed, self.proof.needed)} clean" if self.proof else ""
 
+    @property
+    def also(self) -> list[Blamed]:
+        """Which other deployments may have caused the latest sighting of which that is known."""
+        return next((seen.also for seen in reversed(self.seen) if seen.also), [])
 
-def issue_story(issue: Issue, *, tiers: Sequence[SupportTier], now: datetime) -> IssueStory:
-    """Return the story of `issue`; `tiers` are all of its project."""
+
+def issue_story(issue: Issue, *, tiers: Sequence[SupportTier], reader: Any, now: datetime) -> IssueStory:
+    """Return the story of `issue` as `reader` may know it; `tiers` are all of its project."""
     events = list(issue.events.select_related("actor").order_by("-occurred_at", "-pk"))
     proof = proof_of(issue, now=now) if issue.status == IssueStatus.RESOLVED else None
     told = list(_told(issue))
@@ -112,11 +127,21 @@ def issue_story(issue: Issue, *, tiers: Sequence[SupportTier], now: datetime) ->
         signs=[Sign(check, check_story(check, now=now, over=CHART_OVER)) for check in checks_of(issue)[:2]],
         why=_why(issue),
         tier_clocks=_tier_clocks(issue, tiers, now),
-        occurrences=list(issue.occurrences.select_related("outage__health_check", "finding__verdict__period")),
+        seen=_seen(issue, reader),
         lines=[line(event) for event in events],
         told=told,
         told_words=_told_words(told),
     )
+
+
+def _seen(issue: Issue, reader: Any) -> list[Seen]:
+    rows = list(issue.occurrences.select_related("outage__health_check", "finding__verdict__period"))
+    stored = [row.finding.facts.get("blame", ()) if row.finding else () for row in rows]
+    blames = blames_of(stored, Deployment.objects.visible_to(reader))
+    return [
+        Seen(row, [one for one in blame if one.deployment is None or one.deployment.pk != issue.deployment_id])
+        for row, blame in zip(rows, blames, strict=True)
+    ]
 
 
 def _share(proof: Proof | None, now: datetime) -> float:

@@ -126,7 +126,7 @@ def issue_page(
     context = {
         "project": project,
         "issue": issue,
-        "story": selectors.issue_story(issue, tiers=ensure_tiers(project), now=now),
+        "story": selectors.issue_story(issue, tiers=ensure_tiers(project), reader=request.user, now=now),
         "alerts": alerts_of(issue),
         "targets": process.targets(issue.status, may["role"]),
         "people": responders(project) if may["may_work"] else [],
