@@ -10,6 +10,7 @@ from django.db.models import Case, Exists, F, OuterRef, Q, When, Window
 from django.db.models.functions import RowNumber
 
 from deployments.models import Deployment
+from monitoring.judge.stretches import merged
 from monitoring.models import MonitoringPeriod, MonitoringPolicy, Stage
 from monitoring.watch import BAD
 from postdeploy.lib import words
@@ -60,14 +61,18 @@ def compared_with(inputs: Mapping[str, Any]) -> ComparedWith:
     """Return what the inputs of a verdict say that it was compared with."""
     reference = inputs.get("reference") or {}
     left_out = reference.get("left_out", inputs.get("left_out", []))
-    spans = inputs.get("window", {}).get("left_out", [])
     return ComparedWith(
         deployment=uuid.UUID(reference["deployment"]) if reference else None,
         version=reference.get("version", ""),
         left_out=tuple(_named(left_out)),
-        seconds_left_out=sum(end - start for start, end in spans),
+        seconds_left_out=sum(end - start for start, end in _together(left_out)),
         no_reference=inputs.get("no_reference", ""),
     )
+
+
+def _together(left_out: Sequence[Mapping[str, Any]]) -> tuple[tuple[float, float], ...]:
+    spans = [(start, end) for one in left_out if one["kind"] != "PROBER" for start, end in one["spans"]]
+    return merged(spans)
 
 
 def _named(left_out: Sequence[Mapping[str, Any]]) -> list[str]:

@@ -98,7 +98,10 @@ def test_what_was_odd_under_the_reference_is_left_out():
     inputs = world.verdict().inputs
     (outage,) = inputs["reference"]["left_out"]
     assert (outage["kind"], outage["name"]) == ("OUTAGE", check.name)
-    assert inputs["window"]["left_out"] == [[at(-3 * DAY).timestamp(), at(-2.5 * DAY).timestamp()]]
+    evidence = from_json(inputs)
+    (span,) = evidence.window_for(evidence.metrics[0]).left_out
+    assert span == (at(-3 * DAY).timestamp(), at(-2.5 * DAY).timestamp())
+    assert inputs["window"]["left_out"] == []  # of the hours before nothing was used
 
 
 def test_the_deployment_right_before_may_be_the_reference():

@@ -45,7 +45,7 @@ def gather(
     if pinned and metrics and not any(metric.is_pinned for metric in metrics):
         no_reference, pinned = f"{pinned.version}, the pinned reference, has no samples any more", None
     return Evidence(
-        window=replace(window, left_out=(pinned or before).spans(with_ours=False)),
+        window=window if pinned else replace(window, left_out=before.spans(with_ours=False)),
         look=look,
         is_last=is_last,
         is_first_deployment=is_first,

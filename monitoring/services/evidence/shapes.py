@@ -129,7 +129,8 @@ class Evidence:
     """All that one look is based on. Spans are (from, to) of the samples read, in seconds since 1970.
 
     `before` is the time right before the deployment, `pinned` the reference to compare with instead, where there is
-    one; `no_reference` says why one that was asked for could not be used.
+    one; `no_reference` says why one that was asked for could not be used. `window` tells what is left out of the time
+    before, which with a reference is nothing; `window_for` has what holds for one metric.
     """
 
     window: Window

@@ -221,11 +221,11 @@ def test_the_button_is_a_form_of_its_own(environment):
 
 def test_what_a_verdict_was_compared_with_is_told_in_words():
     out = [
-        {"kind": "OUTAGE", "name": "Shop", "count": 2, "seconds": 600, "reference": "1", "spans": []},
+        {"kind": "OUTAGE", "name": "Shop", "count": 2, "seconds": 600, "reference": "1", "spans": [[0, 600]]},
         {"kind": "PROBER", "name": "?", "count": 9, "seconds": 600, "reference": "1", "spans": []},
-        {"kind": "DEPLOYMENT", "name": "v1.1.0", "count": 1, "seconds": 600, "reference": "1", "spans": []},
+        {"kind": "DEPLOYMENT", "name": "v1.1.0", "count": 1, "seconds": 600, "reference": "1", "spans": [[300, 7200]]},
     ]
-    found = selectors.compared_with({"left_out": out, "window": {"left_out": [[0, 600], [900, 7500]]}})
+    found = selectors.compared_with({"left_out": out})
     assert found.left_out_words == "2 outages, v1.1.0 (2\u00a0h)"
     assert (found.deployment, found.version, found.no_reference) == (None, "", "")
 
