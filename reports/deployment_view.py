@@ -5,26 +5,34 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.urls import reverse
 from django.utils import timezone
 
-from deployments.models import DeploymentKind
+from deployments.models import Deployment, DeploymentKind
 from issues.models import Issue
 from monitoring.models import Finding, FindingResult, Verdict
+from monitoring.selectors.blame import Blamed, blames_of
 from monitoring.selectors.checks import CheckRow, check_rows
 from postdeploy.lib import words
 from reports import links, sentences
-from reports.selectors import GROUPS, FindingPicture, Happening, Story, finding_pictures, finding_words
+from reports.selectors import GROUPS, Happening, Story, finding_words
+from reports.selectors.finding_facts import facts_of
+from reports.selectors.finding_pictures import FindingPicture, SmallLine, finding_pictures, left_out_of, small_lines
+from reports.selectors.gaps import Gaps, watch_gaps
 from reports.sentences import Sign
+from reports.statistics import REASONS, Statistic, hint_words, reason_words, statistics_of, visible_words
 from reports.tracks import Track, track_of
 from support.models import SupportTier
 
-#: Findings with a picture, rows of the stream before "Show all", and checks with their readings.
-PICTURED, LATEST, CHECKS = 12, 40, 60
+#: Findings with a picture, rows of the stream before "Show all", checks with their readings, small lines.
+PICTURED, LATEST, CHECKS, SPARKED = 12, 40, 60, 60
 _END = re.compile(r"(?<=[.!?])\s+(?=\S)")
 #: Reasons for which nothing can be shown beside a finding: such ones are lines of the table.
 _TELL_NOTHING = {"TOO_LITTLE", "NO_HISTORY", "GONE_SILENT"}
+#: Reasons that the columns of the table show by themselves.
+_PLAIN = {REASONS[code] for code in ("CHANGED", "ORDINARY", "SHORT_HISTORY")}
 _RESULT_TONES = {FindingResult.REGRESSED: "degraded", FindingResult.INCONCLUSIVE: "unsure"}
 
 
@@ -36,6 +44,9 @@ class FindingCard:
     result: str
     tone: str
     picture: FindingPicture
+    statistics: list[Statistic]
+    hint: str
+    blame: list[Blamed]
     issue: Issue | None
     issue_url: str
 
@@ -53,6 +64,15 @@ class FindingRow:
     before: str
     after: str
     change: str
+    visible: str
+    line: SmallLine | None
+
+    @property
+    def note(self) -> str:
+        """What the columns do not say: why nothing can be said, or why a change does not count."""
+        if self.finding.result == FindingResult.INCONCLUSIVE:
+            return self.finding.sentence.removeprefix(f"{self.finding.name}: ")
+        return ", ".join(why for why in reason_words(facts_of(self.finding)) if why not in _PLAIN)
 
 
 @dataclass(frozen=True)
@@ -85,6 +105,9 @@ class DeploymentView:
     track: Track | None
     cards: list[FindingCard]
     others: list[FindingRow]
+    counts: str
+    left_out: str
+    gaps: Gaps
     checks: list[CheckRow]
     events: list[Happening]
     more_events: int
@@ -101,6 +124,11 @@ class DeploymentView:
         return not self.story.is_complete
 
     @property
+    def deployment_id(self) -> str:
+        """As stretches of a line name it."""
+        return str(self.story.deployment.pk)
+
+    @property
     def issues_url(self) -> str:
         """The log with all issues of this deployment."""
         deployment = self.story.deployment
@@ -112,16 +140,13 @@ class DeploymentView:
         return str(DeploymentKind(self.story.deployment.kind).label.lower())
 
 
-def deployment_view(story: Story, *, events: str, now: datetime) -> DeploymentView:
-    """Return what the page shows of `story`; `events` is the stream's filter, empty for the latest of all."""
-    telling = [row for row in story.judged if _is_telling(row)]
-    pictured = telling[:PICTURED]
-    pictures = finding_pictures(pictured, story.deployment, until=_until(story, now)) if pictured else {}
-    drawn = {row.pk for row in pictured}
+def deployment_view(story: Story, *, events: str, user: Any, now: datetime) -> DeploymentView:
+    """Return what the page shows `user` of `story`; `events` is the stream's filter, empty for the latest of all."""
     opening, rest = _halves(story.watch.sentence)
     verdict = max(story.final_looks, key=lambda look: look.looked_at, default=None)
     shown = [row for row in story.happenings if events in ("", "all", row.group)]
     latest = shown if events else shown[:LATEST]
+    cards = _cards(story, user, now)
     return DeploymentView(
         story=story,
         sign=sentences.sign_of(story.watch, story.deployment.status),
@@ -129,8 +154,11 @@ def deployment_view(story: Story, *, events: str, now: datetime) -> DeploymentVi
         rest=rest,
         afterwards=_afterwards(story),
         track=track_of(story.watch, now),
-        cards=[_card(row, pictures[row.pk]) for row in pictured],
-        others=[FindingRow(row, *finding_words(row)) for row in story.judged if row.pk not in drawn],
+        cards=cards,
+        others=_others(story, {card.finding.pk for card in cards}, now),
+        counts=_counts(story.judged),
+        left_out=_left_out(story),
+        gaps=watch_gaps(story, now),
         checks=check_rows(story.checks[:CHECKS], now=now),
         events=latest,
         more_events=len(shown) - len(latest),
@@ -143,9 +171,53 @@ def deployment_view(story: Story, *, events: str, now: datetime) -> DeploymentVi
     )
 
 
+# --- findings ---------------------------------------------------------------------------------------------------------
+
+
+def _cards(story: Story, user: Any, now: datetime) -> list[FindingCard]:
+    """What got worse and what is unclear, what matters most first, each with its pictures."""
+    pictured = [row for row in story.judged if _is_telling(row)][:PICTURED]
+    if not pictured:
+        return []
+    pictures = finding_pictures(pictured, story.deployment, until=_until(story, now))
+    blames = blames_of([_blame(row) for row in pictured], Deployment.objects.visible_to(user))
+    return [_card(row, pictures[row.pk], blame) for row, blame in zip(pictured, blames, strict=True)]
+
+
+def _blame(finding: Finding) -> list[Any]:
+    blame = facts_of(finding).get("blame")
+    return blame if isinstance(blame, list) else []
+
+
+def _others(story: Story, drawn: set[int], now: datetime) -> list[FindingRow]:
+    """All other findings as lines of the table, what got better first."""
+    rows = [row for row in story.judged if row.pk not in drawn]
+    rows.sort(key=lambda row: row.result != FindingResult.IMPROVED)
+    lines = small_lines(rows[:SPARKED], story.deployment, until=_until(story, now)) if rows else {}
+    return [FindingRow(row, *finding_words(row), visible_words(facts_of(row)), lines.get(row.pk)) for row in rows]
+
+
+_COUNTED = {"REGRESSED": "worse", "INCONCLUSIVE": "unclear", "IMPROVED": "better", "UNCHANGED": "unchanged"}
+
+
+def _counts(findings: Sequence[Finding]) -> str:
+    """Return "1 worse, 2 better, 9 unchanged"."""
+    counts = Counter(str(finding.result) for finding in findings)
+    return ", ".join(f"{words.number(counts[result])} {word}" for result, word in _COUNTED.items() if counts[result])
+
+
+def _left_out(story: Story) -> str:
+    """Return what of the past was not taken for normal: "3 stretches, 2 h 10 min together"."""
+    stretches = left_out_of(story.findings)
+    if not stretches:
+        return ""
+    together = words.duration(sum(end - start for start, end in stretches), coarse=True)
+    return f"{words.plural(len(stretches), 'stretch', 'stretches')}, {together} together"
+
+
 def _is_telling(finding: Finding) -> bool:
     """Tell whether a finding deserves a picture."""
-    reasons = finding.facts.get("reasons") if isinstance(finding.facts, dict) else None
+    reasons = facts_of(finding).get("reasons")
     tells_nothing = isinstance(reasons, list) and not _TELL_NOTHING.isdisjoint(map(str, reasons))
     is_unclear = finding.result == FindingResult.INCONCLUSIVE and not tells_nothing
     return finding.result == FindingResult.REGRESSED or is_unclear
@@ -174,8 +246,8 @@ def _afterwards(story: Story) -> str:
     return f"It was live for {words.duration(story.live_for)}, until {story.watch.superseded_by} {verb}"
 
 
-def _card(finding: Finding, picture: FindingPicture) -> FindingCard:
-    facts = finding.facts if isinstance(finding.facts, dict) else {}
+def _card(finding: Finding, picture: FindingPicture, blame: list[Blamed]) -> FindingCard:
+    facts = facts_of(finding)
     is_fatal = finding.result == FindingResult.REGRESSED and bool(
         facts.get("is_hard_limit_broken") or (finding.is_critical and "DOWN" in facts.get("reasons", ()))
     )
@@ -186,6 +258,9 @@ def _card(finding: Finding, picture: FindingPicture) -> FindingCard:
         result="FAILED" if is_fatal else finding.result,
         tone="failed" if is_fatal else _RESULT_TONES.get(FindingResult(finding.result), "plain"),
         picture=picture,
+        statistics=statistics_of(facts),
+        hint=hint_words(facts) if finding.result == FindingResult.INCONCLUSIVE else "",
+        blame=blame,
         issue=issue,
         issue_url=reverse("issue", args=[issue.project.slug, issue.reference]) if issue else "",
     )

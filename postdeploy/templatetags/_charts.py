@@ -22,7 +22,8 @@ def still_svg(data: Mapping[str, Any]) -> SafeString:
     lines = list(_lines(data))
     start, end = data.get("window") or (times[0], times[-1])
     limit = data.get("limit")
-    top = max([value for _, values in lines for value in values if value is not None] or [1.0])
+    highest = [*(values for _, values in lines), data.get("high") or ()]
+    top = max([value for values in highest for value in values if value is not None] or [1.0])
     top = max(top, limit["value"] if limit else 0.0) * 1.12 or 1.0
 
     def x(at: float) -> float:
@@ -31,7 +32,9 @@ def still_svg(data: Mapping[str, Any]) -> SafeString:
     def y(value: float) -> float:
         return HEIGHT - max(value, 0.0) / top * (HEIGHT - TOP)
 
-    parts = [_mark(mark, x(mark["at"])) for mark in data.get("marks") or () if start <= mark["at"] <= end]
+    parts = [_span(x(max(part["from"], start)), x(min(part["to"], end))) for part in data.get("spans") or ()]
+    parts += [_band([x(at) for at in times], data, y)] if data.get("low") and data.get("high") else []
+    parts += [_mark(mark, x(mark["at"])) for mark in data.get("marks") or () if start <= mark["at"] <= end]
     parts += [f'<line class="limit" x1="0" x2="{WIDTH:g}" y1="{y(limit["value"]):.1f}" y2="{y(limit["value"]):.1f}"/>'
               ] if limit else []  # fmt: skip
     parts += [f'<path class="{css}" d="{_path([x(at) for at in times], values, y)}"/>' for css, values in lines]
@@ -51,6 +54,20 @@ def _lines(data: Mapping[str, Any]) -> Iterable[tuple[str, Sequence[Point]]]:
         yield "line", [None if None in column else sum(column) for column in zip(*phases, strict=True)]
     elif data.get("values"):
         yield "line", data["values"]
+
+
+def _span(left: float, right: float) -> str:
+    return f'<rect class="span" x="{left:.1f}" y="0" width="{max(right - left, 0.0):.1f}" height="{HEIGHT:g}"/>'
+
+
+def _band(steps: Sequence[float], data: Mapping[str, Any], scale: Any) -> str:
+    """What was expected, between both edges; where one is missing it ends."""
+    size = math.ceil(len(steps) / POINTS)
+    edges = list(zip(steps, data["low"], data["high"], strict=True))[::size]
+    known = [(x, low, high) for x, low, high in edges if low is not None and high is not None]
+    corners = [f"{x:.1f},{scale(high):.1f}" for x, _, high in known]
+    corners += [f"{x:.1f},{scale(low):.1f}" for x, low, _ in reversed(known)]
+    return f'<polygon class="band" points="{" ".join(corners)}"/>' if known else ""
 
 
 def _mark(mark: Mapping[str, Any], x: float) -> str:

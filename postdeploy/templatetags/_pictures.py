@@ -167,8 +167,13 @@ def _box(state: str, x: float, y: float, height: float, title: SafeString, width
 # --- placebo ----------------------------------------------------------------------------------------------------------
 
 
-def placebo_svg(counts: Sequence[float], low: float, high: float, value: float, tone: str, label: str) -> SafeString:
-    """Draw how often each size of change happened at ordinary moments, and this change as a pin with its figure."""
+def placebo_svg(
+    counts: Sequence[float], low: float, high: float, value: float, tone: str, label: str, unit: str = "", alt: str = ""
+) -> SafeString:
+    """Draw how often each size of change happened at ordinary moments, and this change as a pin with its figure.
+
+    `alt` is the picture in words, the figure alone without it.
+    """
     width = PLACEBO_WIDTH / max(len(counts), 1)
     top = max(counts, default=0) or 1
     bars = "".join(_placebo_bar(index * width, width, count / top) for index, count in enumerate(counts) if count)
@@ -179,8 +184,8 @@ def placebo_svg(counts: Sequence[float], low: float, high: float, value: float, 
     return format_html(
         '<svg class="placebo is-{}" viewBox="0 0 236 86" role="img" aria-label="{}">{}{}'
         '<text class="lbl" x="{}" y="16" text-anchor="{}">{}</text>{}</svg>',
-        tone, label, SafeString(bars + '<line class="axis" x1="0" x2="236" y1="62" y2="62"/>'), SafeString(pin),
-        f"{text_x:.1f}", side, label, _placebo_ticks(low, high),
+        tone, alt or label, SafeString(bars + '<line class="axis" x1="0" x2="236" y1="62" y2="62"/>'), SafeString(pin),
+        f"{text_x:.1f}", side, label, _placebo_ticks(low, high, unit),
     )  # fmt: skip
 
 
@@ -190,12 +195,14 @@ def _placebo_bar(x: float, width: float, share: float) -> str:
     return f'<rect class="bar" x="{x + 0.5:.1f}" y="{y:.1f}" width="{wide:.1f}" height="{tall:.1f}"/>'
 
 
-def _placebo_ticks(low: float, high: float) -> SafeString:
-    ticks = [("0", low, "start"), (f"{PLACEBO_WIDTH:g}", high, "end")]
-    if low < 0 < high:
-        ticks.insert(1, (f"{-low / (high - low) * PLACEBO_WIDTH:.1f}", 0, "middle"))
+def _placebo_ticks(low: float, high: float, unit: str) -> SafeString:
+    """Both ends, the right one with the unit, and 0 where there is room for it."""
+    ticks = [("0", words.signed(low), "start"), (f"{PLACEBO_WIDTH:g}", words.signed(high, unit), "end")]
+    middle = -low / (high - low) if high > low else 0.0
+    if 0.22 < middle < 0.7:
+        ticks.insert(1, (f"{middle * PLACEBO_WIDTH:.1f}", "0", "middle"))
     return format_html_join(
-        "", '<text x="{}" y="77" text-anchor="{}">{}</text>', ((x, anchor, words.signed(v)) for x, v, anchor in ticks)
+        "", '<text x="{}" y="77" text-anchor="{}">{}</text>', ((x, anchor, text) for x, text, anchor in ticks)
     )
 
 

@@ -240,9 +240,11 @@ def heartbeat(beats: Any, label: str, *, marks: Any = ()) -> SafeString:
 
 
 @register.simple_tag
-def placebo(counts: Any, low: float, high: float, value: float, tone: str, label: str) -> SafeString:
-    """Show a change among the changes at ordinary moments; `label` is its figure, "+45 %"."""
-    return _pictures.placebo_svg(counts, low, high, value, _tone(tone), label)
+def placebo(
+    counts: Any, low: float, high: float, value: float, tone: str, label: str, *, unit: str = "", alt: str = ""
+) -> SafeString:
+    """Show a change among the changes at ordinary moments; `label` is its figure, "+45 %", `alt` all of it in words."""
+    return _pictures.placebo_svg(counts, low, high, value, _tone(tone), label, unit, alt)
 
 
 @register.simple_tag

@@ -13,7 +13,6 @@ from reports.selectors.lists import (
 )
 from reports.selectors.overview import Overview, overview, overview_cards
 from reports.selectors.pages import BadPosition, Page
-from reports.selectors.pictures import FindingPicture, finding_pictures
 from reports.selectors.record import finding_words, summary_record
 from reports.selectors.story import Story, deployment_story
 
@@ -24,7 +23,6 @@ __all__ = [
     "DeploymentFilter",
     "DeploymentRow",
     "DeploymentsPage",
-    "FindingPicture",
     "Happening",
     "Overview",
     "Page",
@@ -33,7 +31,6 @@ __all__ = [
     "deployment_rows",
     "deployment_story",
     "deployments_page",
-    "finding_pictures",
     "finding_words",
     "overview",
     "overview_cards",

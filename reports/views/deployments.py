@@ -16,10 +16,12 @@ from django.views.decorators.http import require_POST, require_safe
 
 from deployments.models import Deployment, Project, Role, User
 from deployments.selectors import project_for, role_in
+from monitoring.selectors.blame import blame_of
+from monitoring.selectors.rulings import rulings_on
 from postdeploy.lib.htmx import live_page
 from reports import links, selectors, services, snippets
 from reports.deployment_view import DeploymentView, deployment_view
-from reports.forms import DeploymentsForm, LessonForm, TimelineForm
+from reports.forms import DeploymentsForm, LessonForm, RulingForm, TimelineForm
 from reports.selectors import BadPosition
 
 
@@ -90,9 +92,15 @@ def deployment_or_404(request: HttpRequest, project: Project, key: uuid.UUID) ->
 
 
 def deployment_page(
-    request: HttpRequest, project: Project, row: Deployment, *, lesson: LessonForm, status: int = 200
+    request: HttpRequest,
+    project: Project,
+    row: Deployment,
+    *,
+    lesson: LessonForm,
+    ruling: RulingForm | None = None,
+    status: int = 200,
 ) -> HttpResponse:
-    """Render the page of one deployment; `lesson` is the form as it was left."""
+    """Render the page of one deployment; `lesson` and `ruling` are the forms as they were left."""
     now = timezone.now()
     view = _view(request, row, now)
     role = role_in(project, request.user)
@@ -101,7 +109,10 @@ def deployment_page(
         "deployment": row,
         "view": view,
         "story": view.story,
+        "blame": blame_of(look, request.user) if (look := view.story.standing_look) else [],
         "lesson": lesson,
+        "rulings": rulings_on(row),
+        "ruling": ruling,
         "may_work": role.covers(Role.RESPONDER),
         "environment_query": quote(row.environment.name, safe=""),
         "permalink": request.build_absolute_uri(reverse("deployment", args=[project.slug, row.pk])),
@@ -112,4 +123,4 @@ def deployment_page(
 
 def _view(request: HttpRequest, row: Deployment, now: datetime) -> DeploymentView:
     story = selectors.deployment_story(row, now)
-    return deployment_view(story, events=TimelineForm(request.GET).wanted(), now=now)
+    return deployment_view(story, events=TimelineForm(request.GET).wanted(), user=request.user, now=now)

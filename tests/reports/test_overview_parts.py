@@ -6,7 +6,9 @@ import pytest
 
 from monitoring.models import HealthCheck
 from reports import selectors
-from reports.selectors.pictures import SPARK_POINTS, finding_pictures, placebo_of, sparks
+from reports.selectors.finding_facts import placebo_of
+from reports.selectors.finding_pictures import finding_pictures
+from reports.selectors.pictures import SPARK_POINTS, sparks
 from tests.factories import (
     DeploymentFactory,
     EnvironmentFactory,
