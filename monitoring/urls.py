@@ -11,8 +11,10 @@ from monitoring.views import (
     metrics,
     objectives,
     pulled,
+    replays,
     rules,
     sources,
+    verdicts,
     watching,
 )
 from monitoring.views.metric_form import metric_add, metric_edit
@@ -52,6 +54,11 @@ urlpatterns = [
     path("maintenance/<int:window>/end/", maintenance.maintenance_end, name="maintenance_end"),
     path("settings/watching/", watching.settings_watching, name="settings_watching"),
     path("deployments/<uuid:deployment>/reference/", watching.pin_reference, name="pin_reference"),
+    path("verdicts/", verdicts.verdicts, name="verdicts"),
+    path("verdicts/replays/", replays.replays, name="replays"),
+    path("verdicts/replays/<int:replay>/", replays.replay, name="replay"),
+    path("verdicts/replays/<int:replay>/stop/", replays.replay_stop, name="replay_stop"),
+    path("verdicts/replays/<int:replay>/switch-on/", replays.replay_switch_on, name="replay_switch_on"),
     path("alerts/", rules.alerts, name="alerts"),
     path("alerts/history/", alerts.alert_history, name="alert_history"),
     path("alerts/<int:alert>/", alerts.alert, name="alert"),

@@ -5,6 +5,7 @@ from typing import Any
 from django import forms
 
 from deployments.models import DeploymentStatus
+from monitoring.models import RulingKind
 from reports.models import IMPROVEMENT_AREAS, SUCCESS_FACTORS, Lesson, LessonCategory
 from reports.selectors import GROUPS, DeploymentFilter
 from reports.selectors.lists import VERDICTS
@@ -70,4 +71,21 @@ class LessonForm(forms.Form):
         max_length=Lesson.LONGEST,
         widget=forms.Textarea(attrs={"rows": 2}),
         error_messages={"required": "Write down what was learned."},
+    )
+
+
+class RulingForm(forms.Form):
+    """Was the judge right?"""
+
+    key = forms.CharField(required=False, max_length=200, widget=forms.HiddenInput)
+    kind = forms.ChoiceField(
+        label="What was it?",
+        choices=RulingKind,
+        widget=forms.RadioSelect,
+        error_messages={"required": "Choose one: this was us, not us, or expected."},
+    )
+    reason = forms.CharField(
+        label="Why",
+        max_length=500,
+        error_messages={"required": "Say why in a few words: it is what others learn from."},
     )

@@ -4,6 +4,7 @@
 those that all operations share.
 """
 
+import uuid
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
@@ -20,9 +21,16 @@ from tests.factories import (
     AlertRuleFactory,
     DeploymentFactory,
     EnvironmentFactory,
+    FindingFactory,
     HealthCheckFactory,
     IssueFactory,
+    MaintenanceWindowFactory,
     MetricFactory,
+    MonitoringPeriodFactory,
+    ObjectiveFactory,
+    PulledSourceFactory,
+    RulingFactory,
+    VerdictFactory,
 )
 
 LEAST = {"project": "shop", "environment": "production", "version": "1.42.0"}
@@ -242,6 +250,172 @@ def make_rule(project):
 @example("make_rule", 404)
 def make_rule_elsewhere(project):
     return Request("/rules", {**make_rule(project).body, "project": "nothing"})
+
+
+def ruled(project):
+    return AlertRuleFactory(metric=MetricFactory(project=project))
+
+
+@example("read_rule", 200)
+def read_rule(project):
+    return Request(f"/rules/{ruled(project).pk}")
+
+
+@example("change_rule", 200)
+def change_rule(project):
+    return Request(f"/rules/{ruled(project).pk}", {"threshold": 900, "clear_threshold": None}, verb="PATCH")
+
+
+@example("delete_rule", 204)
+def delete_rule(project):
+    return Request(f"/rules/{ruled(project).pk}", {}, verb="DELETE")
+
+
+@example("read_rule", 404)
+def no_such_rule(project):
+    return Request("/rules/999999")
+
+
+@example("change_rule", 404)
+def no_such_rule_to_change(project):
+    return Request("/rules/999999", {}, verb="PATCH")
+
+
+@example("delete_rule", 404)
+def no_such_rule_to_delete(project):
+    return Request("/rules/999999", {}, verb="DELETE")
+
+
+def promised(project):
+    check = HealthCheckFactory(environment=EnvironmentFactory(project=project))
+    return ObjectiveFactory(health_check=check)
+
+
+@example("list_objectives", 200)
+def list_objectives(project):
+    promised(project)
+    return Request("/objectives")
+
+
+@example("list_objectives", 404)
+def list_objectives_elsewhere(project):
+    return Request("/objectives", query="project=nothing")
+
+
+@example("make_objective", 201)
+def make_objective(project):
+    check = HealthCheckFactory(environment=EnvironmentFactory(project=project, name="production"))
+    what = {"name": "Shop answers", "check": check.pk, "target_percent": 99.5, "guard": True}
+    return Request("/objectives", {"project": "shop", "environment": "production", **what})
+
+
+@example("make_objective", 404)
+def make_objective_elsewhere(project):
+    return Request("/objectives", {**make_objective(project).body, "project": "nothing"})
+
+
+@example("read_objective", 200)
+def read_objective(project):
+    return Request(f"/objectives/{promised(project).pk}")
+
+
+@example("change_objective", 200)
+def change_objective(project):
+    return Request(f"/objectives/{promised(project).pk}", {"target_percent": 99.5}, verb="PATCH")
+
+
+@example("delete_objective", 204)
+def delete_objective(project):
+    return Request(f"/objectives/{promised(project).pk}", {}, verb="DELETE")
+
+
+@example("read_objective", 404)
+def no_such_objective(project):
+    return Request("/objectives/999999")
+
+
+@example("change_objective", 404)
+def no_such_objective_to_change(project):
+    return Request("/objectives/999999", {}, verb="PATCH")
+
+
+@example("delete_objective", 404)
+def no_such_objective_to_delete(project):
+    return Request("/objectives/999999", {}, verb="DELETE")
+
+
+@example("list_maintenance", 200)
+def list_maintenance(project):
+    MaintenanceWindowFactory(project=project)
+    return Request("/maintenance", query="is_over=false")
+
+
+@example("list_maintenance", 404)
+def list_maintenance_elsewhere(project):
+    return Request("/maintenance", query="project=nothing")
+
+
+@example("plan_maintenance", 201)
+def plan_maintenance(project):
+    ends_at = (timezone.now() + timedelta(hours=1)).isoformat()
+    return Request("/maintenance", {"project": "shop", "reason": "Database upgrade", "ends_at": ends_at})
+
+
+@example("plan_maintenance", 404)
+def plan_maintenance_elsewhere(project):
+    return Request("/maintenance", {**plan_maintenance(project).body, "project": "nothing"})
+
+
+@example("end_maintenance", 200)
+def end_maintenance(project):
+    return Request(f"/maintenance/{MaintenanceWindowFactory(project=project).pk}/end", {})
+
+
+@example("end_maintenance", 404)
+def no_such_maintenance(project):
+    return Request("/maintenance/999999/end", {})
+
+
+@example("list_sources", 200)
+def list_sources(project):
+    source, now = PulledSourceFactory(project=project), timezone.now()
+    source.refusals.create(reason="TOO_OLD", sentence="Is too old.", count=1, first_at=now, latest_at=now)
+    return Request("/sources", query="kind=scrape")
+
+
+@example("list_sources", 404)
+def list_sources_elsewhere(project):
+    return Request("/sources", query="project=nothing")
+
+
+def judged(project: Project):
+    """A deployment with a verdict that stands, and a finding that got worse."""
+    period = MonitoringPeriodFactory(deployment=live(project, minutes=120), status="CLOSED", result="DEGRADED")
+    verdict = VerdictFactory(period=period, result="DEGRADED", is_final=True)
+    FindingFactory(verdict=verdict, key="metric:cpu_usage")
+    return period.deployment
+
+
+@example("list_rulings", 200)
+def list_rulings(project):
+    ruling = RulingFactory(deployment=judged(project))
+    return Request(f"/deployments/{ruling.deployment_id}/rulings", query="which=all")
+
+
+@example("list_rulings", 404)
+def list_rulings_of_nothing(project):
+    return Request(f"/deployments/{uuid.uuid4()}/rulings")
+
+
+@example("add_ruling", 201)
+def add_ruling(project):
+    body = {"kind": "not_us", "reason": "A neighbour used the disk.", "finding": "metric:cpu_usage"}
+    return Request(f"/deployments/{judged(project).pk}/rulings", body)
+
+
+@example("add_ruling", 404)
+def add_ruling_to_nothing(project):
+    return Request(f"/deployments/{uuid.uuid4()}/rulings", {"kind": "us", "reason": "No index."})
 
 
 @example("list_alerts", 200)

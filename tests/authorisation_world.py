@@ -21,6 +21,8 @@ NAMES_A_PROJECT_IN_ITS_BODY = {
     ("POST", "api_issues"),
     ("POST", "api_checks"),
     ("POST", "api_rules"),
+    ("POST", "api_objectives"),
+    ("POST", "api_maintenance"),
 }
 
 
@@ -58,6 +60,15 @@ class World:
         self.lesson = factories.LessonFactory(deployment=self.deployment, text=self.word)
         self.token = factories.ApiTokenFactory(project=self.project, name=self.word)
         self.source = factories.PulledSourceFactory(project=self.project, name=self.word)
+        self.judged = factories.DeploymentFactory(
+            environment=self.environment, version=f"{self.word}-0.9", finished_at=timezone.now() - timedelta(hours=3)
+        )
+        period = factories.MonitoringPeriodFactory(deployment=self.judged, status="CLOSED", result="DEGRADED")
+        verdict = factories.VerdictFactory(period=period, result="DEGRADED", is_final=True, looked_at=period.closes_at)
+        factories.FindingFactory(verdict=verdict, name=self.word)
+        factories.RulingFactory(deployment=self.judged, reason=self.word)
+        self.replay = factories.ReplayFactory(project=self.project, environment=self.environment, status="DONE")
+        factories.ReplayedVerdictFactory(replay=self.replay, deployment=self.judged)
         ensure_tiers(self.project)
         summarise_deployments(now=timezone.now() + timedelta(seconds=1))
 
@@ -67,6 +78,15 @@ class World:
             deployment = factories.DeploymentFactory(environment=self.environment)
             period = factories.MonitoringPeriodFactory(deployment=deployment)
             finding = factories.FindingFactory(verdict=factories.VerdictFactory(period=period, result="DEGRADED"))
+            judged = factories.DeploymentFactory(environment=self.environment, finished_at=self.judged.finished_at)
+            over = factories.MonitoringPeriodFactory(deployment=judged, status="CLOSED", result="FAILED")
+            factories.FindingFactory(
+                verdict=factories.VerdictFactory(period=over, result="FAILED", is_final=True), key=f"metric:m{number}"
+            )
+            factories.RulingFactory(deployment=judged, kind="NOT_US")
+            factories.RulingFactory(deployment=self.judged, key=f"metric:m{number}", kind="NOT_US")
+            factories.ReplayedVerdictFactory(replay=self.replay, deployment=judged)
+            factories.ReplayFactory(project=self.project, status="DONE")
             check = factories.HealthCheckFactory(environment=self.environment)
             factories.OutageFactory(health_check=check)
             rule = factories.AlertRuleFactory(metric=factories.MetricFactory(project=self.project))
@@ -131,6 +151,9 @@ ARGUMENTS = {
     ("api_deployment_start", "deployment"): lambda world: world.running.pk,
     ("api_deployment_finish", "deployment"): lambda world: world.running.pk,
     ("api_deployment_cancel", "deployment"): lambda world: world.running.pk,
+    ("ruling_add", "deployment"): lambda world: world.judged.pk,
+    ("api_rulings", "deployment"): lambda world: world.judged.pk,
+    "replay": lambda world: world.replay.pk,
     "issue": lambda world: world.issue.reference,
     "reference": lambda world: world.issue.reference,
     "guide": lambda world: world.guide.slug,
@@ -212,6 +235,15 @@ def new_rule(world):
     return {"project": world.project.slug, "name": "Slow", "metric": world.metric.key, "threshold": 5}
 
 
+def new_objective(world):
+    where = {"project": world.project.slug, "environment": world.environment.name, "check": world.check.pk}
+    return where | {"name": "It answers"}
+
+
+def new_window(world):
+    return {"project": world.project.slug, "reason": "Work", "ends_at": f"{timezone.now() + timedelta(hours=1):%FT%TZ}"}
+
+
 def new_check(world):
     where = {"project": world.project.slug, "environment": "production"}
     return where | {"name": "Search", "target": "https://shop.example.org/healthz"}
@@ -241,6 +273,8 @@ BODIES = {
     ("POST", "api_metrics"): sample,
     ("POST", "api_issues"): new_issue,
     ("POST", "api_rules"): new_rule,
+    ("POST", "api_objectives"): new_objective,
+    ("POST", "api_maintenance"): new_window,
     ("POST", "alert_answer"): lambda world: {"answer": "YES"},
     ("POST", "rule_add"): rule,
     ("POST", "rule_edit"): rule,
@@ -254,6 +288,9 @@ BODIES = {
     ("POST", "issue_comment"): lambda world: {"text": "Looking."},
     ("POST", "issue_move"): lambda world: {"status": "RESOLVED", "resolution": "Emptied the cache."},
     ("POST", "issue_escalate"): lambda world: {"note": "The vendor must look."},
+    ("POST", "ruling_add"): lambda world: {"kind": "US", "reason": "The new query has no index."},
+    ("POST", "api_rulings"): lambda world: {"kind": "us", "reason": "The new query has no index."},
+    ("POST", "replays"): lambda world: {"chance_limit": "0.4"},
     ("POST", "lesson_add"): lambda world: {"category": "WHAT_WORKED", "text": "The limit."},
     ("POST", "project_add"): lambda world: {"name": "Till", "slug": "till", "issue_prefix": "TILL"},
     ("POST", "settings"): lambda world: {"name": "Till", "issue_prefix": "TILL"},

@@ -1,7 +1,7 @@
 """What a replay goes through, what it asked in words, and what came of it."""
 
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -9,9 +9,11 @@ from typing import Any
 from django.db.models import Exists, OuterRef
 
 from deployments.models import Deployment
-from monitoring.accuracy import NOT_WORSE, WORSE, Score, said_of
+from monitoring.accuracy import WORSE, Score, said_of
 from monitoring.changes import Changes
 from monitoring.models import MonitoringPeriod, Replay, ReplayedVerdict, Ruling, RulingKind, Verdict
+from monitoring.selectors.metric_record import share_words
+from monitoring.selectors.rulings import rulings_of
 from postdeploy.lib import words
 
 #: A replay goes through so many deployments, the newest ones.
@@ -70,9 +72,6 @@ def percent(share: float) -> str:
 
 
 # --- what came of it --------------------------------------------------------------------------------------------------
-
-#: Rows of a kind that the page shows.
-ROWS = 200
 
 
 @dataclass(frozen=True)
@@ -172,6 +171,26 @@ class ReplayReport:
         return sorted({line.row.rule_version for line in self.judged} - {self.replay.rule_version, ""})
 
     @property
+    def precision(self) -> tuple[str, str]:
+        """Then and now, in words."""
+        return share_words(self.then.precision), share_words(self.now.precision)
+
+    @property
+    def recall(self) -> tuple[str, str]:
+        """Then and now, in words."""
+        return share_words(self.then.recall), share_words(self.now.recall)
+
+    @property
+    def done_share(self) -> float:
+        """How much of it is done, 0 to 1."""
+        return min(len(self.lines) / self.replay.total, 1.0) if self.replay.total else 1.0
+
+    @property
+    def progress_label(self) -> str:
+        """How much of it is done, for those who do not see the bar."""
+        return f"{len(self.lines)} of {words.plural(self.replay.total, 'deployment')}"
+
+    @property
     def headline(self) -> str:
         """What came of it, in one sentence."""
         judged, changed = len(self.judged), len(self.changed)
@@ -205,12 +224,3 @@ def report_of(replay: Replay) -> ReplayReport:
     rows = list(replay.verdicts.select_related("deployment__environment").order_by("-deployment__finished_at", "pk"))
     rulings = rulings_of(row.deployment_id for row in rows)
     return ReplayReport(replay, [Line(row, rulings.get(row.deployment_id)) for row in rows])
-
-
-def rulings_of(deployment_ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, Ruling]:
-    """Return what was ruled on deployments as a whole, by their id."""
-    rows = Ruling.objects.current().of_deployments().filter(deployment__in=list(deployment_ids))
-    return {row.deployment_id: row for row in rows.select_related("by")}
-
-
-__all__ = ["MOST_DEPLOYMENTS", "NOT_WORSE", "ReplayReport", "change_words", "replayable", "report_of", "rulings_of"]

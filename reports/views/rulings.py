@@ -1,0 +1,49 @@
+"""Was the judge right? What somebody says of a verdict, on the deployment's page."""
+
+import uuid
+from typing import cast
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.http import require_POST
+
+from deployments.models import Deployment, Role, User
+from deployments.selectors import project_for
+from monitoring import services
+from reports.forms import LessonForm, RulingForm
+from reports.views.deployments import deployment_or_404, deployment_page
+
+
+@login_required
+@require_POST
+def ruling_add(request: HttpRequest, project: str, deployment: uuid.UUID) -> HttpResponse:
+    """Keep, replace or withdraw a ruling on a deployment or on one of its findings."""
+    found = project_for(request.user, project, at_least=Role.RESPONDER)
+    row = deployment_or_404(request, found, deployment)
+    back = redirect(reverse("deployment", args=[found.slug, row.pk]) + "#rulings")
+    if request.POST.get("withdraw"):
+        is_gone = services.withdraw(deployment=row, key=request.POST.get("key", ""), now=timezone.now())
+        messages.success(request, "Withdrawn." if is_gone else "Nothing had been said.")
+        return back
+    form = RulingForm(request.POST)
+    if not form.is_valid() or not _rule(request, row, form):
+        return deployment_page(request, found, row, lesson=LessonForm(), ruling=form, status=400)
+    messages.success(request, "Thank you: that counts for how right the verdicts were.")
+    return back
+
+
+def _rule(request: HttpRequest, deployment: Deployment, form: RulingForm) -> bool:
+    try:
+        services.rule(
+            deployment=deployment, by=cast(User, request.user), now=timezone.now(), **form.cleaned_data
+        )  # fmt: skip
+    except ValidationError as error:
+        for name, sentences in error.update_error_dict({}).items():
+            form.add_error(name if name in form.fields and name != NON_FIELD_ERRORS else None, sentences)
+        return False
+    return True
