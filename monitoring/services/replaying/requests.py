@@ -106,6 +106,9 @@ def _save_metric(project: Project, key: str, fields: Mapping[str, Any]) -> None:
 def _refuse(project: Project, changes: Changes, environment: Environment | None) -> None:
     if environment is not None and environment.project_id != project.pk:
         raise ValidationError({"environment": "There is no such environment in this project."})
+    for name, value in changes.policy.items():
+        if not math.isfinite(value):
+            raise ValidationError({name: "It must be a number."})
     others = {field.name for field in MonitoringPolicy._meta.get_fields()} - set(changes.policy)
     MonitoringPolicy(**changes.policy).clean_fields(exclude=others)
     if len(changes.metrics) > MOST_METRICS:
