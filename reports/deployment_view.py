@@ -15,11 +15,12 @@ from issues.models import Issue
 from monitoring.models import Finding, FindingResult, Verdict
 from monitoring.selectors.blame import Blamed, blames_of
 from monitoring.selectors.checks import CheckRow, check_rows
+from monitoring.selectors.references import ComparedWith, comparison_of
 from postdeploy.lib import words
 from reports import links, sentences
 from reports.selectors import GROUPS, Happening, Story, finding_words
 from reports.selectors.finding_facts import facts_of
-from reports.selectors.finding_pictures import FindingPicture, SmallLine, finding_pictures, left_out_of, small_lines
+from reports.selectors.finding_pictures import FindingPicture, SmallLine, finding_pictures, small_lines
 from reports.selectors.gaps import Gaps, watch_gaps
 from reports.sentences import Sign
 from reports.statistics import REASONS, Statistic, hint_words, reason_words, statistics_of, visible_words
@@ -106,7 +107,7 @@ class DeploymentView:
     cards: list[FindingCard]
     others: list[FindingRow]
     counts: str
-    left_out: str
+    compared: ComparedWith | None
     gaps: Gaps
     checks: list[CheckRow]
     events: list[Happening]
@@ -122,6 +123,11 @@ class DeploymentView:
     def is_live(self) -> bool:
         """True while something may still be decided; then the page asks again every few seconds."""
         return not self.story.is_complete
+
+    @property
+    def left_out(self) -> str:
+        """What of the past was not taken for normal: "2 outages, v1.1.0 (2 h 10 min)"."""
+        return self.compared.left_out_words if self.compared else ""
 
     @property
     def deployment_id(self) -> str:
@@ -157,7 +163,7 @@ def deployment_view(story: Story, *, events: str, user: Any, now: datetime) -> D
         cards=cards,
         others=_others(story, {card.finding.pk for card in cards}, now),
         counts=_counts(story.judged),
-        left_out=_left_out(story),
+        compared=comparison_of(story.findings[0].verdict_id if story.findings else None),
         gaps=watch_gaps(story, now),
         checks=check_rows(story.checks[:CHECKS], now=now),
         events=latest,
@@ -204,15 +210,6 @@ def _counts(findings: Sequence[Finding]) -> str:
     """Return "1 worse, 2 better, 9 unchanged"."""
     counts = Counter(str(finding.result) for finding in findings)
     return ", ".join(f"{words.number(counts[result])} {word}" for result, word in _COUNTED.items() if counts[result])
-
-
-def _left_out(story: Story) -> str:
-    """Return what of the past was not taken for normal: "3 stretches, 2 h 10 min together"."""
-    stretches = left_out_of(story.findings)
-    if not stretches:
-        return ""
-    together = words.duration(sum(end - start for start, end in stretches), coarse=True)
-    return f"{words.plural(len(stretches), 'stretch', 'stretches')}, {together} together"
 
 
 def _is_telling(finding: Finding) -> bool:

@@ -18,7 +18,7 @@ from monitoring.selectors.heartbeats import latest_pings, ping_line, ping_url
 from monitoring.selectors.lines import lines_of, read_lines, unit_of
 from monitoring.selectors.readiness import POLL_LATE_SECONDS, poll_lag
 from monitoring.selectors.readings import latest_readings
-from monitoring.selectors.references import ComparedWith, compared_with, references_for
+from monitoring.selectors.references import ComparedWith, compared_with, comparison_of, references_for
 from monitoring.selectors.spans import RANGES, Span, span_of
 from monitoring.selectors.watch import (
     PlannedWatch,
@@ -49,6 +49,7 @@ __all__ = [
     "checks_for_api",
     "checks_page",
     "compared_with",
+    "comparison_of",
     "facts_of",
     "findings_of",
     "findings_of_verdict",

@@ -11,7 +11,7 @@ from django.db.models.functions import RowNumber
 
 from deployments.models import Deployment
 from monitoring.judge.stretches import merged
-from monitoring.models import MonitoringPeriod, MonitoringPolicy, Stage
+from monitoring.models import MonitoringPeriod, MonitoringPolicy, Stage, Verdict
 from monitoring.watch import BAD
 from postdeploy.lib import words
 
@@ -68,6 +68,15 @@ def compared_with(inputs: Mapping[str, Any]) -> ComparedWith:
         seconds_left_out=sum(end - start for start, end in _together(left_out)),
         no_reference=inputs.get("no_reference", ""),
     )
+
+
+def comparison_of(verdict_id: int | None) -> ComparedWith | None:
+    """Return what the verdict of this id was compared with; None without one. One query."""
+    kept = ("inputs__left_out", "inputs__reference", "inputs__no_reference")
+    row = Verdict.objects.filter(pk=verdict_id).values(*kept).first() if verdict_id else None
+    if row is None:
+        return None
+    return compared_with({name.removeprefix("inputs__"): value for name, value in row.items() if value is not None})
 
 
 def _together(left_out: Sequence[Mapping[str, Any]]) -> tuple[tuple[float, float], ...]:

@@ -114,6 +114,7 @@ def deployment_page(
         "rulings": rulings_on(row),
         "ruling": ruling,
         "may_work": role.covers(Role.RESPONDER),
+        "may_maintain": role.covers(Role.MAINTAINER),
         "environment_query": quote(row.environment.name, safe=""),
         "permalink": request.build_absolute_uri(reverse("deployment", args=[project.slug, row.pk])),
         "now": now,

@@ -1,0 +1,62 @@
+"""A deployment's page says what it was compared with, what was left out of that, and lets it be pinned."""
+
+import pytest
+
+from deployments.models import Role
+from tests.factories import DeploymentFactory
+from tests.monitoring.pages.people import somebody, text_of, url
+from tests.monitoring.worlds import World, at
+
+pytestmark = pytest.mark.django_db
+
+DAY = 24 * 60
+
+
+def page_of(world, role=Role.MAINTAINER):
+    return somebody(world.environment, role).get(url(world.environment, f"deployments/{world.deployment.pk}/"))
+
+
+def test_what_was_left_out_is_said_by_its_number_or_its_version():
+    world = World().open()
+    check = world.check(up=lambda minute: not -900 <= minute < -600)
+    world.outage(check, began=-900, ended=-700)
+    world.outage(check, began=-690, ended=-600)
+    world.metric("p95", world.noisy(310, 310))
+    world.judge(60)
+    assert "Left out: 2 outages (4 h 50 min)." in text_of(page_of(world))
+
+
+def test_where_nothing_was_left_out_nothing_is_said():
+    world = World().open()
+    world.metric("p95", world.noisy(310, 310))
+    world.judge(60)
+    assert "Left out" not in text_of(page_of(world))
+
+
+def test_a_reference_is_named_with_a_link():
+    world = World()
+    reference = DeploymentFactory(
+        environment=world.environment, finished_at=at(-3 * DAY), reported_at=at(-3 * DAY), version="v1.7"
+    )
+    policy = world.environment.policy
+    policy.reference = reference
+    policy.save()
+    world.open()
+    world.metric("p95", world.noisy(310, 310), since=-3 * DAY, step=5.0)
+    world.judge(60)
+    page = page_of(world)
+    assert "against how it was under v1.7" in text_of(page)
+    assert f'href="/p/{world.environment.project.slug}/deployments/{reference.pk}/"' in page.content.decode()
+
+
+def test_maintainers_are_offered_to_pin_what_went_live():
+    world = World().open()
+    assert "Pin as reference" in text_of(page_of(world))
+    assert "Pin as reference" not in text_of(page_of(world, Role.RESPONDER))
+    type(world.deployment).objects.filter(pk=world.deployment.pk).update(status="FAILED")
+    assert "Pin as reference" not in text_of(page_of(world))
+
+
+def test_a_deployment_that_nobody_judged_has_its_page():
+    world = World().open()
+    assert page_of(world).status_code == 200
