@@ -50,7 +50,7 @@ def _quiet_moment(case: Case, random: np.random.Generator) -> _Moment | None:
     history = _values(case["baseline"])
     if history.size < _LEAST_HISTORY:
         return None
-    length = int(np.clip(len(case["after"]) * np.exp(random.normal(0, 0.5)), 4, min(240, history.size // 5)))
+    length = _length(len(case["after"]), history.size, random)
     day = round(DAY / case["step_s"]) if case.get("seasonal", True) else 0
     sign = {"up": 1, "down": -1}.get(case["bad"]) or int(random.choice([-1, 1]))
     for _ in range(_TRIES):
@@ -59,8 +59,23 @@ def _quiet_moment(case: Case, random: np.random.Generator) -> _Moment | None:
         size = _usual_move(before, day)
         enough = np.isfinite(after).sum() >= max(3, length / 2) and np.isfinite(before[-max(length, 12) :]).any()
         if size > 0 and enough and _natural_move(before, after, day) <= 3 * size:
-            return _Moment(before, after, size, sign)
+            return _Moment(_shortened(before, random), after, size, sign)
     return None
+
+
+def _length(usual: int, history: int, random: np.random.Generator) -> int:
+    """About as long as the case's; one in four is very short, as an early look is."""
+    if random.random() < 0.25:
+        return int(random.integers(3, 9))
+    return int(np.clip(usual * np.exp(random.normal(0, 0.5)), 4, min(240, history // 5)))
+
+
+def _shortened(before: Floats, random: np.random.Generator) -> Floats:
+    """One history in six begins only lately: a new service, a new metric."""
+    if random.random() > 1 / 6:
+        return before
+    kept = before[-int(np.exp(random.uniform(np.log(20), np.log(400)))) :]
+    return kept if np.isfinite(kept).sum() >= 12 else before
 
 
 def _usual_move(before: Floats, day: int) -> float:

@@ -231,7 +231,7 @@ class ReplayFactory(factory.django.DjangoModelFactory):
 
     project = factory.SubFactory(ProjectFactory)
     changes = factory.LazyFunction(lambda: {"chance_limit": 0.02})
-    rule_version = "2"
+    rule_version = "3"
     status = "WAITING"
     requested_at = factory.LazyFunction(timezone.now)
     next_step_at = factory.LazyAttribute(lambda replay: replay.requested_at if replay.is_due else None)

@@ -161,8 +161,10 @@ def _may_be_restart(grid: Grid, found: Evidence) -> bool:
 
 
 def _is_unsteady(facts: MetricFacts, found: Evidence, sign: int) -> bool:
+    """Whether that is what speaks for it, and no shift that matters does."""
     side = found.side(sign)
-    return side.is_unsteady and side.chance <= facts.chance_limit < side.shift_chance
+    has_shifted = side.shift_chance <= facts.chance_limit and _matters(facts, found)
+    return side.is_unsteady and side.chance <= facts.chance_limit and not has_shifted
 
 
 def _matters(facts: MetricFacts, found: Evidence) -> bool:

@@ -3,7 +3,7 @@
 Each is positive for a rise and negative for a fall, about in usual errors; ``SPREAD_SIGNS`` know no direction.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -24,6 +24,7 @@ from monitoring.judge.moments import (
     root_mean_square,
     spreads,
     standing,
+    trimmed_mean,
     trust,
     weighed,
 )
@@ -31,6 +32,7 @@ from monitoring.judge.whitening import patterns_of, whiten
 
 #: With fewer ordinary moments nothing is said of how rare a change is.
 MIN_ORDINARY = 20
+_LARGEST_JUMP = 8.0
 
 SHIFT_SIGNS = {
     "forecast": "further from the forecast than usual",
@@ -38,6 +40,7 @@ SHIFT_SIGNS = {
     "second_half": "still so in the second half",
     "step": "it stepped with the deployment",
     "step_settled": "the step remains when the first values are left out",
+    "onset": "it stepped with the deployment or some time after",
     "ranks": "values rank apart from those of the hours before",
     "beyond_all": "values are beyond all of the hours before",
     "short_history": "the history is short",
@@ -51,6 +54,8 @@ SHIFT_SIGNS = {
 SPREAD_SIGNS = {
     "unsteady": "less steady than at ordinary moments and than right before",
     "unsteady_all": "less steady with its extremes and without them",
+    "jumps": "further from one value to the next than at ordinary moments",
+    "jumps_near": "further from one value to the next than right before",
 }
 
 
@@ -130,14 +135,38 @@ def _step_signs(moments: Moments, found: dict[str, float]) -> Floats:
     if white is None:
         return np.zeros(len(SPREAD_SIGNS))
     patterns = patterns_of(moments, white)
-    found |= {"step": standing(patterns.step).usual, "step_settled": standing(patterns.settled).usual}
+    found |= {
+        "step": standing(patterns.step).usual,
+        "step_settled": standing(patterns.settled).usual,
+        "onset": standing(patterns.onset).wide,
+    }
     core, restless = standing(patterns.unsteady_core), standing(patterns.restless_core)
     spread = [
         min(core.wide, restless.wide),
         min(core.usual, standing(patterns.unsteady).usual, standing(patterns.restless).usual),
+        *_jump_signs(moments),
     ]
     held: Floats = np.clip(np.array(spread), -2.0, 10.0)
     return held
+
+
+def _jump_signs(moments: Moments) -> tuple[float, float]:
+    """How far it is from one value to the next: level, season and slope play no part in it."""
+    jumps = replace(moments, values=np.abs(np.diff(moments.values, append=np.nan)), levels={})
+    past = jumps.values[: int(moments.at[-1]) - 1]
+    past = past[np.isfinite(past)]
+    usual = quantile(past, 0.6827) if past.size else 0.0
+    if usual <= 0:
+        return 0.0, 0.0
+
+    def size(rows: Floats, trim: float = 0.1) -> Floats:
+        return np.log(trimmed_mean(np.minimum(rows / usual, _LARGEST_JUMP), trim) + 0.02)
+
+    def size_of_most(rows: Floats) -> Floats:
+        return size(rows, 0.3)
+
+    before = size(jumps.gather(-4 * moments.near_steps, 4 * moments.near_steps - 1))
+    return standing(jumps.of_window(size_of_most)).wide, standing(jumps.of_window(size) - before).wide
 
 
 # Agreement: what shows against every reference is no accident of one of them.

@@ -22,6 +22,7 @@ _LARGEST_LAG_VALUE = 8.0
 _ROUNDS = 4
 _RESTARTING, _MOST_PULSES = 4, 40
 _CORE = 0.35
+_ONSETS = (0.0, 0.2, 0.4, 0.6)
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -111,13 +112,15 @@ def _filled_on(latest: float, values: Floats) -> Floats:
 class Patterns:
     """How strongly the surprises after each instant show a lasting step, and how unsteady they are.
 
-    ``step`` leaves out the first value, ``settled`` the first four. ``unsteady`` is how large surprises are,
-    ``restless`` the same against those before; their cores leave the largest and the smallest third out: two or three
-    odd values, and what they leave behind, are no unsteadiness.
+    ``step`` leaves out the first value, ``settled`` the first four; ``onset`` is the strongest of steps that begin at
+    once or later in the window, which finds what starts late and what creeps in. ``unsteady`` is how large surprises
+    are, ``restless`` the same against those before; their cores leave the largest and the smallest third out: two or
+    three odd values, and what they leave behind, are no unsteadiness.
     """
 
     step: Floats
     settled: Floats
+    onset: Floats
     unsteady: Floats
     unsteady_core: Floats
     restless: Floats
@@ -140,11 +143,25 @@ def patterns_of(moments: Moments, white: Whitening) -> Patterns:
     return Patterns(
         step=_strength(rows, lasting, first),
         settled=_strength(rows, lasting, pulses),
+        onset=_strongest(rows, white, moments, first),
         unsteady=all_of,
         unsteady_core=core_of,
         restless=all_of - _logarithm(trimmed_mean(before, 0.0)),
         restless_core=core_of - _logarithm(trimmed_mean(before, _CORE)),
     )
+
+
+def _strongest(rows: Floats, white: Whitening, moments: Moments, nuisances: list[Floats]) -> Floats:
+    """Of steps that begin at the instant or after these shares of the window, the one that shows most."""
+    length = rows.shape[1]
+    begins = sorted({moments.settle + int(share * moments.judged) for share in _ONSETS})
+    strengths = [
+        _strength(rows, white.pattern((np.arange(length) >= begin).astype(float)), nuisances) for begin in begins
+    ]
+    found = np.array(strengths)
+    strongest = np.argmax(np.abs(found), axis=0)
+    most: Floats = found[strongest, np.arange(found.shape[1])]
+    return most
 
 
 def _pulses(white: Whitening, length: int, count: int) -> list[Floats]:

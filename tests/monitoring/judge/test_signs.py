@@ -57,6 +57,19 @@ def test_a_few_odd_first_values_are_no_step():
     assert named(signs(history(days=3), now))["step_settled"] < 4
 
 
+@pytest.mark.parametrize("begins_after", [0, 20, 35])
+def test_a_step_shows_as_an_onset_whenever_it_begins(begins_after):
+    now = after(noise=5)
+    now.values[begins_after:] += 20
+    assert named(signs(history(days=3, noise=5), now))["onset"] > 8
+
+
+def test_a_shift_is_no_jumping_about():
+    found = signs(history(days=3), after(level=500))
+    jumps = dict(zip(SPREAD_SIGNS, found.spread, strict=True))
+    assert max(abs(jumps["jumps"]), abs(jumps["jumps_near"])) < 3
+
+
 def test_a_short_history_says_so_and_has_no_ordinary_moments():
     past = history(days=40 / 1440)
     found = signs(past, after(level=400))
