@@ -13,11 +13,12 @@ from http import HTTPMethod
 from typing import Any, TypeVar, cast
 
 from django.core.exceptions import PermissionDenied
+from django.db.models import Model, QuerySet
 from django.http import Http404, HttpRequest, HttpResponseBase
 from django.utils import timezone
 from django.utils.cache import patch_vary_headers
 from django.utils.http import parse_etags, quote_etag
-from rest_framework import exceptions
+from rest_framework import exceptions, serializers
 from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.parsers import BaseParser
 from rest_framework.renderers import BaseRenderer
@@ -48,12 +49,15 @@ __all__ = [
     "cursor_page",
     "etag_of",
     "not_modified",
+    "one_of",
     "paged_response",
     "problem_from_exception",
+    "refuse_if_changed",
 ]
 
 SAFE = {"GET", "HEAD"}
 Values = TypeVar("Values", bound=Serializer[Any])
+Row = TypeVar("Row", bound=Model)
 
 
 class ApiRequest(Request):
@@ -259,6 +263,23 @@ def not_modified(request: Request | HttpRequest, etag: str) -> bool:
     """Tell whether the caller already has the representation `etag` (`If-None-Match`)."""
     known = parse_etags(request.headers.get("If-None-Match", ""))
     return "*" in known or etag in known or f"W/{etag}" in known
+
+
+def refuse_if_changed(request: Request, etag: str) -> None:
+    """Refuse (412) to change what is not any more as the caller saw it; without `If-Match` nothing is asked."""
+    wanted = request.headers.get("If-Match")
+    if wanted is None or {"*", etag} & set(parse_etags(wanted)):
+        return
+    detail = "It was changed meanwhile: read it again, and send the ETag of what you then see in If-Match."
+    raise Refused(412, detail, code="precondition_failed", headers={"ETag": etag})
+
+
+def one_of(rows: QuerySet[Row], name: str) -> Row:
+    """Return the one row that a body names; ValidationError for the field `name` when there is none."""
+    row = rows.first()
+    if row is None:
+        raise serializers.ValidationError({name: [f"There is no such {name} in this project."]}, code="not_found")
+    return row
 
 
 def conditional_response(request: Request, data: Any, *, headers: Mapping[str, str] | None = None) -> Response:

@@ -20,6 +20,7 @@ ERRORS = {
     403: "The token lacks the scope that this needs.",
     404: "Not there, or not this token's to see.",
     409: "It contradicts what is known, or the first request with this Idempotency-Key still runs.",
+    412: "It is not any more as `If-Match` says; nothing was changed.",
     413: "The body is too large.",
     415: "The body is not JSON.",
     422: "The Idempotency-Key was used with another body.",
@@ -36,6 +37,12 @@ IDEMPOTENCY_KEY = OpenApiParameter(
 )
 IF_NONE_MATCH = OpenApiParameter(
     "If-None-Match", OpenApiTypes.STR, OpenApiParameter.HEADER, description="The `ETag` you have: 304 if unchanged."
+)
+IF_MATCH = OpenApiParameter(
+    "If-Match",
+    OpenApiTypes.STR,
+    OpenApiParameter.HEADER,
+    description="The `ETag` of what you saw: 412, and nothing is changed, when somebody else changed it meanwhile.",
 )
 
 
@@ -98,6 +105,7 @@ def operation(
     query: type[serializers.Serializer[Any]] | None = None,
     errors: Iterable[int] = (),
     is_conditional: bool = False,
+    is_guarded: bool = False,
     description: str | None = None,
     parameters: Sequence[OpenApiParameter] = (),
     media_type: str = "application/json",
@@ -105,12 +113,14 @@ def operation(
     """Document a handler method of an `Endpoint`.
 
     `responses` are the successes: status → serializer (None for an empty body); `errors` the statuses of this
-    operation alone, added to those that every operation has. `is_conditional` says that it answers ETag and 304.
+    operation alone, added to those that every operation has. `is_conditional` says that it answers ETag and 304,
+    `is_guarded` that it heeds If-Match.
     """
 
     def document(handler: Handler) -> Handler:
         is_change = handler.__name__ != "get"
         statuses = {*ALWAYS, *errors, *(WITH_BODY if is_change else ()), *((400,) if query else ())}
+        statuses |= {412} if is_guarded else set()
         answers: dict[Any, Any] = {
             (status, media_type): OpenApiResponse(body, description="As asked.") for status, body in responses.items()
         }
@@ -119,6 +129,7 @@ def operation(
         for status in sorted(statuses):
             answers[status, CONTENT_TYPE] = OpenApiResponse(Problem, description=ERRORS[status])
         headers = ([IDEMPOTENCY_KEY] if is_change else []) + ([IF_NONE_MATCH] if is_conditional else [])
+        headers += [IF_MATCH] if is_guarded else []
         decorate = extend_schema(
             operation_id=operation_id,
             summary=summary,

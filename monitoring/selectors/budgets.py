@@ -78,10 +78,12 @@ class ObjectiveRow:
         return f"Error budget of {self.objective.name} over {self.objective.window_days} d: {self.left_words} left"
 
 
-def objective_rows(objectives: QuerySet[Objective], *, now: datetime) -> list[ObjectiveRow]:
-    """Return the rows of `objectives`, the least left first."""
+def objective_rows(
+    objectives: QuerySet[Objective], *, now: datetime, most: int | None = MOST_OBJECTIVES
+) -> list[ObjectiveRow]:
+    """Return the rows of `objectives`, or of the first `most` of them, the least left first."""
     rows = objectives.select_related("environment", "health_check", "part", "whole").annotate(guards=Count("rules"))
-    shown = list(rows[:MOST_OBJECTIVES])
+    shown = list(rows[:most])
     begin = min((now - objective.window for objective in shown), default=now)
     quiet = quiet_spans([Subject(str(row.pk), row.environment, row.health_check_id) for row in shown], begin, now)
     found = [_row(objective, quiet[str(objective.pk)], now) for objective in shown]

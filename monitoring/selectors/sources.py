@@ -1,6 +1,6 @@
 """Sources as their page shows them: what arrives, what was refused and why, and how much room is left."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -75,8 +75,15 @@ class Room:
 
 
 def source_rows(project: Project, *, now: datetime) -> list[SourceRow]:
-    """Return the sources of `project`, with what waits in the store's log counted in."""
-    sources = list(Source.objects.of(project).select_related("token", "environment").prefetch_related("refusals"))
+    """Return the sources of `project`."""
+    return rows_of(
+        Source.objects.of(project).select_related("token", "environment").prefetch_related("refusals"), now=now
+    )
+
+
+def rows_of(wanted: Iterable[Source], *, now: datetime) -> list[SourceRow]:
+    """Return these sources, which know their refusals, with what waits in the store's log counted in."""
+    sources = list(wanted)
     waiting = store.waiting([source.pk for source in sources])
     rows = []
     for source in sources:

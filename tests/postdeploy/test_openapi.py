@@ -185,6 +185,10 @@ def without_database(api, request, monkeypatch):
     return sent(api, request)
 
 
+def changed_meanwhile(api, request, monkeypatch):
+    return sent(api, request, headers={"If-Match": '"of-yesterday"'})
+
+
 def unchanged(api, request, monkeypatch):
     return sent(api, request, headers={"If-None-Match": sent(api, request)["ETag"]})
 
@@ -195,6 +199,7 @@ SHARED = {
     401: lambda api, request, _: sent(Client(), request),
     403: without_scope,
     409: in_progress,
+    412: changed_meanwhile,
     413: too_large,
     415: lambda api, request, _: sent(api, request, content_type="text/plain"),
     422: with_key_of_another_body,
