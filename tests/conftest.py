@@ -18,9 +18,9 @@ from postdeploy import embedded
 from postdeploy.processes import StartError
 
 SETTINGS_OF_THE_USER = ("BIND", "SITE_URL", "DEBUG", "DEMO", "ALLOWED_HOSTS", "LOG_FORMAT", "LOG_LEVEL", "EMAIL_URL")
-#: What one process of xdist runs from end to end: it shares a browser or a prepared installation. (pytest-xdist 3.8
+#: What one process of xdist runs from end to end: it shares a browser or an installation. (pytest-xdist 3.8
 #: does not see its own mark `xdist_group` under pytest 9.2.)
-TOGETHER = ("tests/browser/", "tests/processes/test_up.py", "tests/processes/test_ingest_faults.py")
+TOGETHER = ("tests/browser/", "tests/processes/test_ingest_faults.py")
 SERVERS = pytest.StashKey[embedded.Embedded]()
 DIRECTORY = pytest.StashKey[Path]()
 

@@ -18,6 +18,7 @@ import standardwebhooks
 from postdeploy import embedded
 from tests.installation import Installation
 from tests.person import Person
+from tests.prepared import copy_prepared
 from tests.targets import Target
 from tests.waiting import until
 
@@ -140,9 +141,9 @@ def set_policy(person, **values):
 @pytest.fixture
 def stage(tmp_path):
     with Target() as service, Target() as sink:
+        password = copy_prepared(tmp_path / "var")
         installation = Installation(tmp_path / "var", PROBE_NETWORKS="127.0.0.1/32").wait_until_up()
         site = f"http://127.0.0.1:{installation.port}"
-        password = re.search(r"Sign in as admin with the password (\S+)", installation.text)[1]
         person = Person(site).sign_in("admin", password)
         token, secret = set_up(person, service, sink)
         yield Stage(installation, person, service, sink, Pipeline(site, token), secret)

@@ -11,7 +11,6 @@ import django
 
 django.setup()
 
-from django.core.management import call_command  # noqa: E402
 from django.db.models.functions import Now  # noqa: E402
 
 from deployments.models import Environment, Project  # noqa: E402
@@ -19,10 +18,6 @@ from monitoring import store  # noqa: E402
 from monitoring.models import Failure, HealthCheck, Outage, PollShard, Prober, ProberOutage, Series  # noqa: E402
 from monitoring.polling import grid  # noqa: E402
 from monitoring.selectors import poll_lag  # noqa: E402
-
-
-def migrate():
-    call_command("migrate", verbosity=0)
 
 
 def make(checks):
@@ -109,8 +104,7 @@ def now():
 
 
 DO = {
-    function.__name__: function
-    for function in (migrate, make, change, slots, unread, states, counts, probers, ledger, lag, now)
+    function.__name__: function for function in (make, change, slots, unread, states, counts, probers, ledger, lag, now)
 }
 
 

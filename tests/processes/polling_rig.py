@@ -11,6 +11,7 @@ from pathlib import Path
 from celery import Celery
 
 from postdeploy import embedded
+from tests.prepared import copy_prepared
 from tests.waiting import until
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -21,7 +22,7 @@ class Rig:
 
     def __init__(self, directory):
         self.directory = directory
-        (directory / "static").mkdir(parents=True)
+        copy_prepared(directory)
         self.servers = embedded.start(directory)
         self.environment = {
             **os.environ,
@@ -37,7 +38,6 @@ class Rig:
             [sys.executable, "-m", "tests.processes.polling_console"],
             cwd=ROOT, env=self.environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
         )  # fmt: skip
-        self.ask("migrate")
         self.broker = Celery(broker=embedded.celery_url(self.servers.redis_url))
 
     # --- the database ---

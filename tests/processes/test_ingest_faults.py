@@ -13,6 +13,7 @@ import pytest
 from deployments.tokens import digest_of, new_token, shown_part
 from postdeploy import embedded
 from tests.installation import Installation
+from tests.prepared import copy_prepared
 from tests.waiting import until
 
 pytestmark = [pytest.mark.processes]
@@ -88,7 +89,9 @@ class Sender:
 
 @pytest.fixture(scope="module")
 def installation(tmp_path_factory):
-    started = Installation(tmp_path_factory.mktemp("ledger") / "var").wait_until_up()
+    var = tmp_path_factory.mktemp("ledger") / "var"
+    copy_prepared(var)
+    started = Installation(var).wait_until_up()
     yield started
     started.process.kill()
     started.process.wait()

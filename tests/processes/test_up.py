@@ -9,29 +9,21 @@ import pytest
 
 from postdeploy import embedded
 from tests.installation import Installation
+from tests.prepared import copy_prepared
 from tests.waiting import until
 
-pytestmark = [pytest.mark.processes, pytest.mark.xdist_group("up")]
-
-
-@pytest.fixture(scope="module")
-def prepared(tmp_path_factory):
-    """A data directory on which everything ran once, so that the tests need not migrate."""
-    installation = Installation(tmp_path_factory.mktemp("prepared") / "var").wait_until_up()
-    assert "with the password" in installation.text
-    assert installation.stop() == 0
-    return installation.var
+pytestmark = pytest.mark.processes
 
 
 @pytest.fixture
-def up(tmp_path, prepared):
-    """Start an installation on a copy of the prepared directory; what still runs at the end is killed."""
+def up(tmp_path):
+    """Start an installation on which everything ran once before; what still runs at the end is killed."""
     started = []
 
     def start(name="var", **options):
         var = tmp_path / name
         if not var.exists():
-            shutil.copytree(prepared, var, ignore=shutil.ignore_patterns("run", "lock"))
+            copy_prepared(var)
         started.append(Installation(var, **options))
         return started[-1]
 
