@@ -142,12 +142,14 @@ def set_policy(person, **values):
 def stage(tmp_path):
     with Target() as service, Target() as sink:
         password = copy_prepared(tmp_path / "var")
-        installation = Installation(tmp_path / "var", PROBE_NETWORKS="127.0.0.1/32").wait_until_up()
-        site = f"http://127.0.0.1:{installation.port}"
-        person = Person(site).sign_in("admin", password)
-        token, secret = set_up(person, service, sink)
-        yield Stage(installation, person, service, sink, Pipeline(site, token), secret)
-        assert installation.stop() == 0
+        installation = Installation(tmp_path / "var", PROBE_NETWORKS="127.0.0.1/32")
+        try:
+            site = f"http://127.0.0.1:{installation.wait_until_up().port}"
+            person = Person(site).sign_in("admin", password)
+            token, secret = set_up(person, service, sink)
+            yield Stage(installation, person, service, sink, Pipeline(site, token), secret)
+        finally:
+            assert installation.stop() == 0
 
 
 def nothing(stage):
