@@ -31,7 +31,8 @@ class Page:
 
 PAGES = (
     Page("overview", "Overview", "layout-dashboard", ("overview",)),
-    Page("deployments", "Deployments", "rocket", ("deployments", "deployment", "lesson_add")),
+    Page("deployments", "Deployments", "rocket", ("deployments", "deployment", "lesson_add", "ruling")),
+    Page("verdicts", "Verdicts", "clipboard-check", ("verdicts", "replay", "replays")),
     Page("issues", "Issues", "alert-circle", ("issues", "issue")),
     Page("checks", "Checks", "heartbeat", ("checks", "check")),
     Page("metrics", "Metrics", "chart-line", ("metric_list", "metric", "metrics")),

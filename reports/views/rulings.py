@@ -27,7 +27,8 @@ def ruling_add(request: HttpRequest, project: str, deployment: uuid.UUID) -> Htt
     row = deployment_or_404(request, found, deployment)
     back = redirect(reverse("deployment", args=[found.slug, row.pk]) + "#rulings")
     if request.POST.get("withdraw"):
-        is_gone = services.withdraw(deployment=row, key=request.POST.get("key", ""), now=timezone.now())
+        key = request.POST.get("key", "").replace("\0", "")
+        is_gone = services.withdraw(deployment=row, key=key, now=timezone.now())
         messages.success(request, "Withdrawn." if is_gone else "Nothing had been said.")
         return back
     form = RulingForm(request.POST)

@@ -54,6 +54,8 @@ def test_it_names_the_project_of_the_address(member):
         ("deployment", ["5a4c3b2a-0000-4000-8000-000000000001"], "deployments"),
         ("summary", ["5a4c3b2a-0000-4000-8000-000000000001"], "reports"),
         ("summaries", [], "reports"),
+        ("verdicts", [], "verdicts"),
+        ("replay", [1], "verdicts"),
         ("issue", ["SHOP-1"], "issues"),
         ("check_add", [], "checks"),
         ("alert_history", [], "alerts"),
