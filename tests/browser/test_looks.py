@@ -6,6 +6,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser import audit
+from tests.browser.conftest import DESKTOP
 from tests.browser.places import PLACES
 
 INK = """
@@ -50,6 +51,32 @@ def test_a_chart_draws_says_what_it_shows_and_stands_as_a_table_too(look, name):
     page.set_viewport_size(PHONE)
     assert audit.grave(audit.violations(page)) == []
     assert audit.too_wide(page) == []
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_the_statistics_of_a_finding_and_the_lines_that_send_what_is_missing_open_by_keyboard(look, theme):
+    page = look("deployment")
+    page.emulate_media(color_scheme=theme)
+    finding = page.locator("article.finding").first
+    finding.locator("summary", has_text="Statistics").focus()
+    page.keyboard.press("Enter")
+    expect(finding.locator(".statistics")).to_contain_text("it stepped with the deployment")
+    page.locator("#blind summary", has_text="Push it like this").first.focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#blind pre").first).to_contain_text("/api/v1/metrics")
+    for size in (DESKTOP, PHONE):
+        page.set_viewport_size(size)
+        assert audit.grave(audit.violations(page)) == []
+        assert audit.too_wide(page) == []
+
+
+def test_the_readout_names_what_was_expected_at_that_moment(look):
+    page = look("deployment")
+    chart = page.locator("article.finding [data-chart]").first
+    box = chart.locator(".u-over").bounding_box()
+    readout = page.locator("article.finding .readout").first
+    page.mouse.move(box["x"] + 0.55 * box["width"], box["y"] + 60)
+    expect(readout).to_contain_text("expected")
 
 
 def test_the_readout_follows_the_pointer(look):

@@ -108,9 +108,26 @@ def _measure(world):
     world.metric = errors
     series = factories.SeriesFactory(environment=world.production, metric=errors)
     store_samples([series.pk] * len(times), times, (np.where(is_bad, 0.94, 0.12) * noise).tolist())
-    Finding.objects.filter(pk=world.errors.pk).update(series=series)
+    Finding.objects.filter(pk=world.errors.pk).update(series=series, facts=world.errors.facts | _said(world))
     is_down = [world.outage.began_at <= at < world.outage.ended_at for at in times]
     read(world.checkout, times, (np.where(is_bad, 450.0, 310.0) * noise).tolist(), is_down)
+
+
+def _said(world):
+    """What the judge says of the errors beside what the record has: a forecast, the statistics."""
+    forecast = {"start": world.bad.finished_at.timestamp(), "step": 60.0, "expected": [0.12] * 60}
+    edges = {"low": [0.05 + n / 2000 for n in range(60)], "high": [0.22 + n / 2000 for n in range(60)]}
+    return {
+        "picture": world.errors.facts["picture"] | {"forecast": forecast | edges},
+        "change_low": 0.71,
+        "change_high": 0.93,
+        "chance": 0.0001,
+        "smallest_visible_change": 0.05,
+        "coverage_before": 1.0,
+        "coverage_after": 0.98,
+        "because": ["it stepped with the deployment", "large against every earlier day"],
+        "reasons": ["HARD_LIMIT", "CHANGED"],
+    }
 
 
 def read(check, times, response_ms, is_down):

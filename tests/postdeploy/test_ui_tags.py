@@ -281,6 +281,25 @@ def test_a_placebo_picture_puts_this_change_among_the_ordinary_ones():
     assert render("{% placebo counts 0 0 0 'plain' 'x' %}", counts=[])
 
 
+def test_a_placebo_picture_has_its_unit_once_and_is_told_in_words():
+    html = render("{% placebo counts -60 60 45 'plain' '+45 %' unit='ms' alt='40 moments, this +45 ms' %}", counts=[1])
+    svg = parse(html)[0]
+    assert [part.text for part in svg if part.tag == "text"][1:] == ["−60", "0", "+60\u00a0ms"]
+    assert svg.attrib["aria-label"] == "40 moments, this +45 ms"
+
+
+def test_a_still_chart_shows_what_was_expected_and_what_was_left_out():
+    data = {
+        "times": [0, 10, 20, 30], "values": [1, 2, None, 3], "low": [None, 1, 1, None], "high": [None, 4, 5, None],
+        "spans": [{"from": -10, "to": 10, "label": "left out"}],
+    }  # fmt: skip
+    still = parse(render("{% chart 'x' data 'In words' %}", data=data))[1][0]
+    shapes = {part.attrib["class"]: part for part in still}
+    assert (shapes["span"].attrib["x"], shapes["span"].attrib["width"]) == ("0.0", "266.7")
+    assert shapes["band"].attrib["points"].count(",") == 4
+    assert "band" not in render("{% chart 'x' data 'In words' %}", data={"times": [1, 2], "values": [1, 2]})
+
+
 def test_a_lane_shows_each_version_with_the_glyph_of_its_state():
     segments = [
         {"state": "HEALTHY", "start": 0, "end": 0.5, "text": EVIL},
