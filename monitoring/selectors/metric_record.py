@@ -141,7 +141,7 @@ def _apart(false: list[float], right: list[float]) -> float | None:
     """The least change, in steps, that would have silenced all false alarms and no right one; None: there is none."""
     if not false or not all(false):
         return None
-    least = math.ceil(round((max(false) + 1e-9) / STEP, 6)) * STEP
+    least = (math.floor(max(false) / STEP + 1e-6) + 1) * STEP
     return round(least, 2) if least <= MOST and least < min(right, default=math.inf) else None
 
 
