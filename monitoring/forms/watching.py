@@ -13,6 +13,8 @@ from monitoring.models import MonitoringPolicy
 from postdeploy.forms import DurationField
 from postdeploy.lib import words
 
+#: No deployment is pinned.
+BEFORE = "before"
 #: How careful, by the share of quiet metrics that are called worse by mistake.
 LIMITS = {
     0.02: "Finds more: about 2 in 100 quiet metrics are called worse by mistake",
@@ -22,7 +24,7 @@ LIMITS = {
 
 
 class PolicyForm(forms.Form):
-    """How one environment is watched; what is not sent stays as it is."""
+    """How one environment is watched; a reference or a limit that is not sent stays as it is."""
 
     initial_seconds = DurationField(
         label="Initial period",
@@ -45,7 +47,6 @@ class PolicyForm(forms.Form):
     )  # fmt: skip
     reference = forms.ChoiceField(
         label="Compared with",
-        required=False,
         help_text="The hours before, and the same hours of earlier days; or how it was under one good deployment.",
         error_messages={"invalid_choice": "It is no longer to be had here; choose another one, or the hours before."},
     )
@@ -54,7 +55,6 @@ class PolicyForm(forms.Form):
     )
     chance_limit = forms.ChoiceField(
         label="How careful",
-        required=False,
         widget=forms.RadioSelect,
         error_messages={"invalid_choice": "Choose one of the ways to be careful."},
     )
@@ -68,11 +68,16 @@ class PolicyForm(forms.Form):
         self, policy: MonitoringPolicy, references: Sequence[Deployment] = (), data: QueryDict | None = None
     ) -> None:
         self.policy, self._references = policy, {str(row.pk): row for row in references}
-        initial = policy.snapshot() | {"chance_limit": str(policy.chance_limit)}
-        super().__init__(data, initial=initial, prefix=f"environment-{policy.environment_id}")
+        chosen = {"chance_limit": str(policy.chance_limit), "reference": str(policy.reference_id or BEFORE)}
+        prefix = f"environment-{policy.environment_id}"
+        if data is not None:
+            data = data.copy()
+            for name, value in chosen.items():
+                data.setdefault(f"{prefix}-{name}", value)
+        super().__init__(data, initial=policy.snapshot() | chosen, prefix=prefix)
         fields: dict[str, Any] = self.fields
         told = [(key, _told(row)) for key, row in self._references.items()]
-        fields["reference"].choices = [("", "the hours before"), *told]
+        fields["reference"].choices = [(BEFORE, "the hours before"), *told]
         fields["chance_limit"].choices = [(str(limit), label) for limit, label in _limits(policy).items()]
 
     def clean_reference(self) -> Deployment | None:
@@ -81,7 +86,7 @@ class PolicyForm(forms.Form):
 
     def clean_chance_limit(self) -> float:
         """Return the limit as a share."""
-        return float(self.cleaned_data["chance_limit"] or self.policy.chance_limit)
+        return float(self.cleaned_data["chance_limit"])
 
 
 def _told(deployment: Deployment) -> str:

@@ -66,5 +66,5 @@ def pin_reference(request: HttpRequest, project: str, deployment: uuid.UUID) -> 
     except ValidationError as refusal:
         messages.error(request, " ".join(refusal.messages))
     else:
-        messages.success(request, f"What is deployed to {row.environment.name} from now on is compared with it.")
+        messages.success(request, f"Later deployments to {row.environment.name} are compared with {row.version}.")
     return redirect("deployment", project=found.slug, deployment=row.pk)

@@ -42,7 +42,7 @@ def sent(environment, **changes):
         "settle_seconds": "2 min",
         "baseline_seconds": "14 d",
         "chance_limit": "0.008",
-        "reference": "",
+        "reference": "before",
     }
     return {f"environment-{environment.pk}-{name}": value for name, value in {**usual, **changes}.items()}
 
@@ -120,15 +120,19 @@ def test_a_limit_of_ones_own_is_shown_and_stays(environment):
 
 def test_a_form_from_before_these_choices_changes_none_of_them(environment):
     services.save_policy(environment=environment, now=timezone.now(), chance_limit=0.002)
+    row = healthy(environment, "v1")
+    services.pin_reference(deployment=row, now=timezone.now())
     data = sent(environment)
-    del data[f"environment-{environment.pk}-chance_limit"]
+    for name in ("chance_limit", "reference"):
+        del data[f"environment-{environment.pk}-{name}"]
     assert somebody(environment, Role.MAINTAINER).post(url(environment, PAGE), data).status_code == 302
-    assert policy_of(environment).chance_limit == 0.002
+    assert (policy_of(environment).chance_limit, policy_of(environment).reference) == (0.002, row)
 
 
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
+        ({"reference": ""}, "This field is required"),
         ({"reference": "no uuid"}, "It is no longer to be had here"),
         ({"reference": "00000000-0000-0000-0000-000000000007"}, "It is no longer to be had here"),
         ({"chance_limit": "0.5"}, "Choose one of the ways to be careful."),
@@ -188,7 +192,7 @@ def test_a_deployment_is_pinned_from_its_page(environment):
     row = healthy(environment, "v1")
     page = pin(row)
     assert policy_of(environment).reference == row
-    assert "What is deployed to production from now on is compared with it." in text_of(page)
+    assert "Later deployments to production are compared with v1." in text_of(page)
 
 
 def test_one_that_did_not_go_live_is_not_pinned_and_that_is_said(environment):
