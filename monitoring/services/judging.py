@@ -122,12 +122,12 @@ def _plan(period: MonitoringPeriod, at: float, *, is_over: bool) -> LookPlan:
     The last look spends what is left. A look that is not planned, or happens again, spends nothing: so many looks would
     raise more false alarms than the period may.
     """
-    opens_at, times = period.opens_at.timestamp(), _times(period)
-    begin, *ends = (opens_at, *times)[period.looks_taken :]
-    due = _looks_due(period, at) - period.looks_taken
-    end = times[-1] if is_over and ends else ends[due - 1] if due > 0 else begin
-    budget = FALSE_ALARM_BUDGET * (end - begin) / (times[-1] - opens_at)
-    return replace(look_plan(times, opens_at, at), budget=budget)
+    times = _times(period)
+    moments = (period.opens_at.timestamp(), *times)
+    spent_until = moments[period.looks_taken]
+    spends_until = moments[-1] if is_over else moments[_looks_due(period, at)]
+    share = max(0.0, spends_until - spent_until) / (moments[-1] - moments[0])
+    return replace(look_plan(times, moments[0], at), budget=FALSE_ALARM_BUDGET * share)
 
 
 def _looks_due(period: MonitoringPeriod, at: float) -> int:

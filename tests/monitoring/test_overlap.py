@@ -8,6 +8,7 @@ from deployments.models import Deployment
 from monitoring import services
 from monitoring.judge.looks import FALSE_ALARM_BUDGET
 from monitoring.models import MonitoringPeriod, Verdict
+from tests.at_once import at_once
 from tests.factories import DeploymentFactory
 from tests.monitoring.worlds import World, at
 
@@ -167,6 +168,16 @@ def test_a_next_one_in_another_environment_cuts_nothing():
     next_one(other, began=50, status="RUNNING")
     world.judge(60)
     assert world.period().result == "HEALTHY"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_last_look_and_the_next_report_at_once_never_clear_what_was_cut():
+    world = World().open()
+    world.check()
+    next_one(world, began=50, finished=59)
+    at_once(lambda: (services.judge_periods(now=at(60)), services.open_periods(now=at(60))), 4)
+    services.judge_periods(now=at(61))
+    assert (world.period().status, world.period().result, world.period().ended_at) == ("SUPERSEDED", None, at(50))
 
 
 # --- what was reported is corrected -----------------------------------------------------------------------------------

@@ -159,6 +159,18 @@ def test_one_that_was_found_healthy_before_weighs_less(world):
     assert shares(verdict)[str(earlier.pk)] < 0.25
 
 
+def test_one_that_went_live_during_the_roll_out_of_the_next_shares_the_blame_for_what_that_ones_watch_finds():
+    world = World().open()
+    check = world.check(up=lambda minute: minute < 7)
+    following = deploy(world.environment, 5, started=-1, version="v3")
+    services.open_periods(now=at(5))
+    world.outage(check, began=7)
+    world.judge(10)
+    verdict = Verdict.objects.final().get(period__deployment=following)
+    assert list(shares(verdict)) == [str(following.pk), str(world.deployment.pk)]
+    assert verdict.sentence.endswith("v2, 5\u00a0min earlier, may be the cause as well (46\u00a0%).")
+
+
 def test_a_metric_is_blamed_by_when_it_left_what_was_expected(search):
     world = World().open()
     world.check()
