@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.utils import timezone
 from rest_framework import serializers
+from rest_framework.renderers import JSONRenderer
 from rest_framework.response import Response
 
 from deployments.models import USE_NOTED_EVERY
@@ -136,8 +137,8 @@ class Gate(Endpoint):
     scopes = {"GET": READ}
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        """Answer the request; at once when nothing has changed, which is the answer to nearly all of them."""
-        return unchanged(request, kwargs["deployment"]) or super().dispatch(request, *args, **kwargs)
+        """Answer the request, at once if it is an ordinary one: what is refused goes the long way."""
+        return at_once(request, kwargs["deployment"]) or super().dispatch(request, *args, **kwargs)
 
     @operation(
         "read_verdict",
@@ -168,26 +169,29 @@ class Gate(Endpoint):
         return Response(answer | _findings(rows) | {"blame": blame}, headers=headers)
 
 
-def unchanged(request: HttpRequest, deployment: uuid.UUID) -> HttpResponse | None:
-    """Return the 304 to somebody who may ask and knows the answer already, after one query; None for all others.
+def at_once(request: HttpRequest, deployment: uuid.UUID) -> HttpResponse | None:
+    """Return the answer to somebody who may ask and asks well, after one query (304) or two; None for all others.
 
     A token whose use has to be noted goes the long way too.
     """
-    known, until = request.headers.get("If-None-Match", ""), _QUERIES.get(request.META.get("QUERY_STRING", ""))
+    until = _QUERIES.get(request.META.get("QUERY_STRING", "")) if request.method == "GET" else None
     try:
         digest = digest_sent(request, may_be_password=False)
     except Refused:
         return None
-    if not known or until is None or digest is None or request.method != "GET":
+    if until is None or digest is None:
         return None
     now = timezone.now()
     found = gate_state(deployment, digest=digest, until=until, now=now)
-    if found is None or READ not in found.scopes or not found.token_used_at:
+    is_noted = found is not None and found.token_used_at and found.token_used_at > now - USE_NOTED_EVERY
+    if found is None or not is_noted or READ not in found.scopes:
         return None
-    headers = _headers(found, _answer(found, until), now)
-    if found.token_used_at < now - USE_NOTED_EVERY or not not_modified(request, headers["ETag"]):
-        return None
-    return HttpResponse(status=304, headers=headers | {"Cache-Control": "private, no-cache", "Vary": "Authorization"})
+    answer = _answer(found, until)
+    headers = _headers(found, answer, now) | {"Cache-Control": "private, no-cache", "Vary": "Authorization"}
+    if not_modified(request, headers["ETag"]):
+        return HttpResponse(status=304, headers=headers)
+    whole = answer | _findings(found_facts(found.watch.verdict_id))
+    return HttpResponse(JSONRenderer().render(whole), content_type="application/json", headers=headers)
 
 
 _QUERIES = {"": "initial", **{f"until={until}": until for until in UNTIL}}

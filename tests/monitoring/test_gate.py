@@ -145,7 +145,7 @@ def ask_again(client, deployment, etag, **query):
 def test_asking_is_cheap(client, environment, django_assert_num_queries):
     deployment = watched(environment, initial="DEGRADED")
     etag = gate(client, deployment)["ETag"]
-    with django_assert_num_queries(3):  # token, deployment with its watch, findings
+    with django_assert_num_queries(2):  # token and deployment with its watch, findings
         assert gate(client, deployment).status_code == 200
     with django_assert_num_queries(1):
         assert ask_again(client, deployment, etag).status_code == 304
@@ -162,6 +162,17 @@ def test_the_short_way_to_304_refuses_what_the_long_way_refuses(client, environm
     client.token.save()
     assert ask_again(client, deployment, etag).status_code == 401
     assert ask_again(ApiClient(client.token, Authorization=""), deployment, etag).status_code == 401
+
+
+def test_the_short_way_and_the_long_way_answer_the_same(client, environment):
+    deployment = watched(environment, initial="DEGRADED")
+    short = gate(client, deployment)
+    ApiToken.objects.update(latest_use_at=None)
+    long = gate(client, deployment)
+    assert ApiToken.objects.get().latest_use_at
+    kept = {"ETag", "Cache-Control", "Vary", "Content-Type"}
+    assert short.content == long.content
+    assert {name: short[name] for name in kept} == {name: long[name] for name in kept}
 
 
 def test_a_304_still_notes_that_the_token_is_in_use(client, environment):
