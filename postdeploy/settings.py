@@ -206,7 +206,7 @@ SPECTACULAR_SETTINGS = {
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
     "SCHEMA_PATH_PREFIX": r"/api/v1",
     "COMPONENT_SPLIT_REQUEST": True,
-    "POSTPROCESSING_HOOKS": ["postdeploy.openapi.close_requests"],
+    "POSTPROCESSING_HOOKS": ["postdeploy.openapi.close_requests", *wiring.DESCRIBED],
 }
 
 # --- mail -----------------------------------------------------------------------------------------------------------

@@ -65,6 +65,9 @@ READINESS = {
 
 CONTEXT_PROCESSORS = ("reports.navigation.navigation",)
 
+# What adds to the API's description: addresses that are no endpoints of REST framework.
+DESCRIBED = ("monitoring.ingest.described.add_ways_in",)
+
 
 #: A tick that nobody took is dropped after this long: what comes later does its work. Hosts whose clocks are some
 #: minutes apart must still take each other's ticks, since it is the worker's clock that says when one is too old.

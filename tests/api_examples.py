@@ -38,13 +38,15 @@ LEAST = {"project": "shop", "environment": "production", "version": "1.42.0"}
 
 @dataclass(frozen=True)
 class Request:
-    """What is sent to /api/v1; a `body` of None is a GET."""
+    """What is sent to /api/v1; a `body` of None is a GET, one of bytes is sent as it is."""
 
     path: str
     body: Any = None
     query: str = ""
     before: tuple["Request", ...] = field(default=(), kw_only=True)
     verb: str = field(default="", kw_only=True)
+    content_type: str = field(default="application/json", kw_only=True)
+    headers: dict[str, str] = field(default_factory=dict, kw_only=True)
 
     @property
     def method(self):

@@ -20,6 +20,12 @@ from schemathesis.specs.openapi.checks import (
 from postdeploy.api_docs import openapi
 from tests.factories import ApiTokenFactory, DeploymentFactory, EnvironmentFactory, IssueFactory
 
+
+@schemathesis.serializer("application/x-protobuf", "application/octet-stream")
+def as_bytes(context, value):
+    return value if isinstance(value, bytes) else str(value).encode(errors="replace")
+
+
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", 10))
 
 

@@ -16,10 +16,12 @@ from openapi_spec_validator import validate
 from postdeploy import idempotency
 from postdeploy.api import Endpoint
 from postdeploy.api_docs import openapi
+from tests import api_ways_in
 from tests.api_client import ApiClient
 from tests.api_examples import EXAMPLES, nobody
 from tests.factories import ApiTokenFactory
 
+assert api_ways_in, "its examples are among EXAMPLES"
 DOCUMENT = openapi()
 OPERATIONS = {
     operation["operationId"]: (path, method, operation)
@@ -115,10 +117,11 @@ def sent(client, request, **options):
     address = f"/api/v1{request.path}" + (f"?{request.query}" if request.query else "")
     if request.method == "GET":
         return client.get(address, **options)
-    body = options.pop("body", None)
-    content_type = options.pop("content_type", "application/json")
-    content = json.dumps(request.body) if body is None else body
-    return client.generic(request.method, address, content, content_type=content_type, **options)
+    body = options.pop("body", request.body)
+    content_type = options.pop("content_type", request.content_type)
+    content = body if isinstance(body, bytes) else json.dumps(body)
+    headers = {**request.headers, **options.pop("headers", {})}
+    return client.generic(request.method, address, content, content_type=content_type, headers=headers, **options)
 
 
 def success_of(operation, api):
