@@ -64,7 +64,10 @@ def _parameter(name: str, place: str, description: str) -> Described:
 _GROUPING = _parameter(
     "grouping", "path", "`job/<job>`, then pairs `/<label>/<value>`; `<label>@base64` for a value with a slash."
 )
-_ENVIRONMENT = _parameter("environment", "path", "Where samples belong that do not say so.")
+_ENVIRONMENT = _parameter("environment", "path", "Where samples belong that do not say so.") | {
+    # neither a further part of the path, nor one that means another directory
+    "schema": {"type": "string", "minLength": 1, "pattern": "^[^/]*[^/.][^/]*$"}
+}
 _ENVIRONMENT_ASKED = _parameter(
     "environment", "query", "Where samples belong that do not say so. The source's, if left out."
 )
