@@ -28,7 +28,7 @@ STEP, MOST = 0.05, 1.0
 def share_words(share: Share) -> str:
     """Return a share with its counts and its interval in words, or that there are too few rulings."""
     if not share.is_enough:
-        return f"too few rulings to say ({share.hits} of {share.of})" if share.of else "no rulings yet"
+        return f"too few rulings to say ({share.hits} of {share.of})" if share.of else "nothing to count yet"
     low, high = (f"{100 * bound:.0f}" for bound in share.interval)
     return f"{100 * (share.value or 0):.0f}\u00a0% ({share.hits} of {share.of}; between {low} and {high}\u00a0%)"
 

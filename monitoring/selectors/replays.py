@@ -95,11 +95,11 @@ class Line:
     def tells(self) -> str:
         """Why a change matters, in a few words; empty where nobody ruled or nothing crossed the line."""
         then, now = said_of(self.row.result_then), said_of(self.row.result_now)
-        ruling = self.ruling.kind if self.ruling else ""
+        ruling = self.ruling.kind if self.ruling and not self.row.problem else ""
         if ruling == RulingKind.US and then != now and WORSE in (then, now):
             return "found, and it was us" if now == WORSE else "missed, and it was us"
         if ruling == RulingKind.NOT_US and then != now and WORSE in (then, now):
-            return "a new false alarm" if now == WORSE else "a false alarm less"
+            return "a new false alarm" if now == WORSE else "a false alarm fewer"
         return ""
 
     @property

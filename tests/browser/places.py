@@ -11,7 +11,7 @@ ACCOUNT = {"account_login", "account_change_password", "account_reset_password"}
 #: Lists, in the project that nobody has reported to yet.
 STILL_EMPTY = (
     "overview", "deployments", "issues", "checks", "alerts", "alert_history", "objectives", "guides", "summaries",
-    "tokens", "sources", "metric_list", "metrics_explore", "maintenance",
+    "tokens", "sources", "metric_list", "metrics_explore", "maintenance", "verdicts", "replays",
 )  # fmt: skip
 
 
@@ -66,6 +66,10 @@ OTHERS = {
     "check that is paused": Place("check", "mira", instead=(("check", "paused"),)),
     "explorer with lines": Place("metrics_explore", query="?metric=checkout_errors&over=24h"),
     "explorer that compares releases": Place("metrics_explore", query="?metric=checkout_errors&compare=3&over=3h"),
+    "replay that has only begun": Place("replay", "mira", instead=(("replay", "waiting_replay"),)),
+    "replay that failed": Place("replay", instead=(("replay", "failed_replay"),)),
+    "replays with a suggestion": Place("replays", query="?metric=checkout_errors&least_change=25"),
+    "verdicts of all time": Place("verdicts", "mira", query="?over=all&environment=staging"),
     "metric with a limit, zoomed out": Place("metric", query="?over=30d&limit=1"),
     **{f"{name}, still empty": Place(name, project="newborn") for name in STILL_EMPTY},
 }

@@ -51,6 +51,7 @@ def shop():
     _staff(world)
     _write(world)
     _watch(world)
+    _rule(world)
     _point(world)
     world.empty = factories.ProjectFactory(name="Newborn", slug="newborn", issue_prefix="NEW")
     factories.MembershipFactory(project=world.empty, user=world.jonas, role=Role.OWNER)
@@ -201,6 +202,37 @@ def _watch(world):
     world.objective = factories.ObjectiveFactory(
         health_check=world.checkout, name="Checkout answers", target_percent=99.0
     )
+
+
+def _rule(world):
+    """What people said of the morning, and what other settings would have said of the days before it."""
+    for row, kind, key, reason in (
+        (world.bad, "US", "", "The address lookup asked a service that was not there yet."),
+        (world.bad, "US", world.errors.key, "One error for each address."),
+        (world.candidate, "NOT_US", "", "The staging database was moved."),
+    ):
+        factories.RulingFactory(deployment=row, kind=kind, key=key, reason=reason, by=world.aylin, at=world.now)
+    asked = {"project": world.project, "environment": world.production, "requested_by": world.jonas}
+    changes = {"chance_limit": 0.02, "metrics": {"checkout_errors": {"least_change": 0.5}}}
+    world.replay = factories.ReplayFactory(**asked, status="DONE", total=3, changes=changes)
+    factories.ReplayedVerdictFactory(
+        replay=world.replay, deployment=world.bad, result_then="FAILED", result_now="HEALTHY",
+        sentence="Nothing got worse in 60\u00a0min: 14 of 14 metrics and 9 checks.",
+        differences=[
+            {"key": world.errors.key, "name": "Checkout error rate", "stage": "INITIAL", "then": "REGRESSED",
+             "now": "UNCHANGED", "sentence": "Checkout error rate rose 0.12 → 0.94 %, less than matters."}
+        ],
+    )  # fmt: skip
+    factories.ReplayedVerdictFactory(
+        replay=world.replay, deployment=world.candidate, result_now="",
+        problem="The samples are not what they were when it was judged: Checkout p95.",
+    )  # fmt: skip
+    factories.ReplayedVerdictFactory(
+        replay=world.replay, deployment=world.good, result_then="HEALTHY",
+        note="Of 28\u00a0d of history 14\u00a0d are still kept.",
+    )  # fmt: skip
+    world.failed_replay = factories.ReplayFactory(**asked, status="FAILED", error="Postdeploy was upgraded.")
+    world.waiting_replay = factories.ReplayFactory(**asked, total=12, next_step_at=world.now + 30 * DAY)
 
 
 # --- what tests change: a project of its own --------------------------------------------------------------------------

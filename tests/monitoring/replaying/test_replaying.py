@@ -325,7 +325,7 @@ def test_the_report_holds_then_and_now_against_what_people_ruled():
     RulingFactory(deployment=world.deployment, kind="NOT_US", reason="A neighbour")
     report = report_of(replay(world, metrics={"checkout_p95": {"is_muted": True}}))
     assert (report.then.false_alarms, report.now.false_alarms) == (1, 0)
-    assert [line.tells for line in report.changed] == ["a false alarm less"]
+    assert [line.tells for line in report.changed] == ["a false alarm fewer"]
     assert report.headline == "1 of 1 verdict would have been another: 1 alarm fewer."
 
 

@@ -75,7 +75,7 @@ def test_without_a_ruling_nobody_has_said_yet(environment):
     assert record(environment).headline == "No verdict has been reached yet"
     judged(environment)
     assert record(environment).headline == "Nobody has said yet how right the verdicts were"
-    assert record(environment).recall == "no rulings yet"
+    assert record(environment).recall == "nothing to count yet"
 
 
 def test_the_time_and_the_environment_can_be_chosen(environment):
