@@ -144,6 +144,21 @@ class World:
         return self.word.encode() in getattr(response, "content", b"")
 
 
+def overlap(ours, theirs):
+    """Let a deployment of another project come into question for what got worse in ours."""
+    because = [{"code": "AFTER", "seconds": 40.0, "what": ""}, {"code": "PART", "seconds": None, "what": theirs.word}]
+    blame = [
+        {"deployment": str(world.deployment.pk), "share": share, "because": because[:length], "apart": 60.0}
+        for world, share, length in ((ours, 0.6, 1), (theirs, 0.4, 2))
+    ]
+    period = factories.MonitoringPeriodFactory(deployment=ours.deployment, status="CLOSED", result="DEGRADED")
+    verdict = factories.VerdictFactory(period=period, result="DEGRADED", is_final=True, blame=blame)
+    facts = {"blame": blame, "reasons": ["SHARED_BLAME"]}
+    finding = factories.FindingFactory(verdict=verdict, name=ours.word, facts=facts)
+    ours.issue.occurrences.create(source="FINDING", finding=finding, occurred_at=timezone.now())
+    summarise_deployments(now=timezone.now() + timedelta(seconds=2))
+
+
 #: By argument, or by (route, argument) where the same word means different rows.
 ARGUMENTS = {
     "project": lambda world: world.project.slug,

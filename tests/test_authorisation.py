@@ -172,6 +172,7 @@ def scene(django_db_setup, django_db_blocker):
     """Both projects and everybody who asks, made once: each request is undone when it is answered."""
     with django_db_blocker.unblock(), transaction.atomic():
         ours, theirs = worlds.World("ours"), worlds.World("theirs")
+        worlds.overlap(ours, theirs)
         yield SimpleNamespace(ours=ours, theirs=theirs, callers=list(callers(ours, theirs)))
         transaction.set_rollback(True)
 
@@ -248,6 +249,8 @@ def test_everybody_gets_what_the_table_says(name, ours, scene):
                 wrong.append(f"{verb} {name} as {caller.name}: {response.status_code}, not {sorted(wanted)} {said}")
             if not caller.is_ours and ours.is_shown_in(response):
                 wrong.append(f"{verb} {name} shows {caller.name} our rows")
+            if caller.is_ours and not caller.is_staff and scene.theirs.is_shown_in(response):
+                wrong.append(f"{verb} {name} shows {caller.name} rows of another project")
     assert wrong == [], "\n".join(wrong)
 
 
