@@ -18,6 +18,7 @@ import numpy.typing as npt
 from bench.made_cases import made_cases
 from bench.verdict import Case, facts_of, read, series_of
 from monitoring.judge import weighing
+from monitoring.judge.facts import CHANCE_LIMIT
 from monitoring.judge.grid import choose_scale, lay_out
 from monitoring.judge.signs import SHIFT_SIGNS, SPREAD_SIGNS, signs_of
 from monitoring.judge.weighing import either
@@ -210,7 +211,7 @@ def main() -> None:
     }
     Path(weighing.__file__).with_name("weights.json").write_text(json.dumps(data, indent=1) + "\n")
     if len(sys.argv) > 2:
-        _write(Path(sys.argv[2]), cases, scores, reached[-1])
+        _write(Path(sys.argv[2]), cases, scores, reached[chances.index(CHANCE_LIMIT)])
 
 
 def _write(path: Path, cases: list[Case], scores: Floats, limit: float) -> None:

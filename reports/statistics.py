@@ -26,6 +26,7 @@ REASONS = {
     "GONE_SILENT": "its values stopped coming",
     "MUTED": "muted: it is shown and never decides",
     "SHORT_HISTORY": "the history is too short to say how rare this is",
+    "NEVER_MOVES": "it had one and the same value all the time",
     "MIX_SHIFT": "the shares of its parts changed, not the parts",
     "SHARED_BLAME": "another deployment may have caused it",
     "WAS_WORSE": "it was so already right before the deployment",

@@ -102,6 +102,11 @@ class _Tally:
         )
 
     @property
+    def never_moves(self) -> bool:
+        """Whether all that was judged had one value all the time: that says as little as no values."""
+        return bool(self.judged) and all(Reason.NEVER_MOVES in finding.reasons for finding in self.judged)
+
+    @property
     def has_data(self) -> bool:
         """Whether anything at all was measured."""
         return any(finding.result is not FindingResult.NO_DATA for finding in self.findings)
@@ -148,6 +153,8 @@ def _final_without_regression(tally: _Tally) -> tuple[Result, tuple[Reason, ...]
         return Result.INCONCLUSIVE, (Reason.MUST_HAVE_DATA,)
     if not tally.judged:
         return Result.INCONCLUSIVE, (Reason.TOO_LITTLE,)
+    if tally.never_moves:
+        return Result.INCONCLUSIVE, (Reason.NEVER_MOVES,)
     has_new = any(Reason.NO_HISTORY in finding.reasons for finding in tally.findings)
     return Result.HEALTHY, (Reason.NOTHING_WORSE, *([Reason.FIRST_DEPLOYMENT] if has_new else []))
 
@@ -245,6 +252,10 @@ def _blind_sentence(tally: _Tally, window: Window) -> str:
 
 
 def _unknown_sentence(tally: _Tally) -> str:
+    if not tally.unknown and tally.never_moves:
+        return (
+            f"Nothing got worse, but that shows little: {_some(tally.judged)} had one and the same value all the time."
+        )
     if not tally.unknown:
         return f"Too little to judge.{_new_sentence(tally)}"
     was_down = [finding for finding in tally.unknown if Reason.WAS_DOWN in finding.reasons]

@@ -128,7 +128,14 @@ def _judged(grid: Grid, facts: MetricFacts, found: Evidence, window: Window) -> 
         minutes_to_settle=_minutes_to_settle(grid, found) if ruling.reason is Reason.ORDINARY else None,
         picture=_picture(grid, found, window),
     )
-    return finding if found.rarities else replace(finding, reasons=(*finding.reasons, Reason.SHORT_HISTORY))
+    return replace(finding, reasons=(*finding.reasons, *_notes(grid, found)))
+
+
+def _notes(grid: Grid, found: Evidence) -> list[Reason]:
+    """What there is to say of the metric itself."""
+    known = np.concatenate([grid.before, grid.judged])
+    notes = [] if found.rarities else [Reason.SHORT_HISTORY]
+    return [*notes, Reason.NEVER_MOVES] if np.nanmin(known) == np.nanmax(known) else notes
 
 
 class _Ruling(NamedTuple):

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from monitoring.judge.facts import Floats
-from monitoring.judge.moments import Moments, quantile, trimmed_mean
+from monitoring.judge.moments import Moments, quantile, root_mean_square, trimmed_mean
 
 _LAGS = 6
 _MOST_VALUES = 6_000
@@ -22,6 +22,7 @@ _LARGEST_LAG_VALUE = 8.0
 _ROUNDS = 4
 _RESTARTING, _MOST_PULSES = 4, 40
 _CORE = 0.35
+_LEAST_SHARE = 0.05
 _ONSETS = (0.0, 0.2, 0.4, 0.6)
 
 
@@ -52,7 +53,7 @@ def whiten(moments: Moments) -> Whitening | None:
     if history.size - max(lags) < 8:
         return None
     middle = quantile(history, 0.5)
-    size = max(quantile(np.abs(history - middle), 0.68), 1e-12)
+    size = max(_usual(history - middle), 1e-12)
     weights, usual, offset = _fit((history - middle) / size, lags)
     filled = (np.append(history, _filled_on(history[-1], values[history.size :])) - middle) / size
     reach = max(lags)
@@ -93,9 +94,15 @@ def _fit(values: Floats, lags: tuple[int, ...]) -> tuple[Floats, float, float]:
         weighed = rows * importance[:, None]
         found = np.asarray(np.linalg.solve(rows.T @ weighed + ridge, weighed.T @ target), float)
         missed = target - rows @ found
-        usual = 1.4826 * quantile(np.abs(missed - quantile(missed, 0.5)), 0.5) + 1e-9
+        usual = _usual(missed - quantile(missed, 0.5)) + 1e-9
         importance = 1.0 / np.maximum(1.0, np.abs(missed) / (2 * usual))
     return found[:-1], usual, float(found[-1])
+
+
+def _usual(missed: Floats) -> float:
+    """1.4826 MAD; the root mean square where that is next to nothing, as of counts that are mostly zero."""
+    usual, whole = 1.4826 * quantile(np.abs(missed), 0.5), root_mean_square(np.abs(missed))
+    return usual if usual > _LEAST_SHARE * whole else whole
 
 
 def _filled(values: Floats) -> Floats:
