@@ -1,10 +1,11 @@
 """From findings to one result for a deployment, and the sentence that people read first."""
 
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 
 from monitoring.judge import phrases
-from monitoring.judge.chances import passing
+from monitoring.judge.chances import passing_of
 from monitoring.judge.facts import Finding, FindingResult, Judgement, Reason, Result, Subject, Window
 from monitoring.judge.looks import LookPlan
 
@@ -47,12 +48,25 @@ def judge_deployment(
 
 
 def _within_budget(findings: list[Finding], budget: float) -> list[Finding]:
-    """Regressions that are no longer rare when one looks at so many metrics are not called regressions."""
-    compared = [f for f in findings if f.chance is not None and not f.is_muted and f.subject is Subject.METRIC]
-    largest = passing([finding.chance or 0.0 for finding in compared], budget)
+    """Regressions that are no longer rare when one looks at so many metrics are not called regressions.
+
+    The parts of one metric are compared among themselves: all of them together count as one metric.
+    """
+    families: defaultdict[Hashable, list[float]] = defaultdict(list)
+    for finding in findings:
+        if finding.chance is not None and not finding.is_muted and finding.subject is Subject.METRIC:
+            families[_family(finding)].append(finding.chance)
+    largest = passing_of(families, budget)
     return [
-        _demoted(finding, len(compared), budget) if _is_doubtful(finding, largest) else finding for finding in findings
+        _demoted(finding, len(families), budget)
+        if _is_doubtful(finding, largest.get(_family(finding), 0.0))
+        else finding
+        for finding in findings
     ]
+
+
+def _family(finding: Finding) -> Hashable:
+    return ("parts of", finding.part_of) if finding.part_of else finding.key
 
 
 def _is_doubtful(finding: Finding, largest: float) -> bool:

@@ -286,7 +286,9 @@ class Finding:
     expected of the time since the deployment, as ``start``, ``step`` (seconds) and at most 120 values each of
     ``expected``, ``low`` and ``high`` (of single values, 90 %). ``because`` names the signs that speak most for a
     change for the worse. ``mix``, of a metric that has parts: ``within`` and ``between``, how much of the change lies
-    in the parts and how much in their shares, in units. ``blame``: the deployments that may have caused it.
+    in the parts and how much in their shares, in units. ``part_of`` names the metric that it is a part of, by a label
+    such as the route: parts are no metrics of their own where metrics are counted. ``blame``: the deployments that may
+    have caused it.
     """
 
     key: str
@@ -320,6 +322,7 @@ class Finding:
     is_muted: bool = False
     must_have_data: bool = True
     weight: float = 1.0
+    part_of: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON holds it."""

@@ -35,7 +35,7 @@ def judge(evidence: Evidence) -> Judgement:
 
 def _metric(metric: MetricEvidence, evidence: Evidence) -> Finding:
     try:
-        finding = _with_baseline(metric, evidence)
+        finding = replace(_with_baseline(metric, evidence), part_of=metric.metric if metric.labels else "")
     except Exception:  # one odd metric must not keep the others from being judged
         logger.exception("%s could not be judged (series %s)", metric.facts.key, metric.series_id)
         return _failed(metric)
