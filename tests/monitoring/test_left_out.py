@@ -3,10 +3,13 @@
 from datetime import timedelta
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from monitoring import services
-from monitoring.models import ProberOutage
-from monitoring.services.evidence import gather, judge, to_json, window_of
+from monitoring.judge.looks import LookPlan
+from monitoring.models import ProberOutage, Ruling
+from monitoring.services.evidence import from_json, gather, judge, to_json, window_of
 from tests.factories import (
     DeploymentFactory,
     MaintenanceWindowFactory,
@@ -161,8 +164,6 @@ def test_a_healthy_deployment_and_the_judged_one_itself_stay_in():
 
 @pytest.mark.parametrize("kind", ["NOT_US", "EXPECTED"])
 def test_a_deployment_that_people_acquitted_is_normal_now(kind):
-    from monitoring.models import Ruling
-
     world = World().open()
     deployment = bad_deployment(world, -600, -200)
     Ruling.objects.create(deployment=deployment, kind=kind, reason="The provider had an outage", at=at(-100))
@@ -170,9 +171,30 @@ def test_a_deployment_that_people_acquitted_is_normal_now(kind):
     assert left_out(world) == set()
 
 
-def test_a_withdrawn_acquittal_counts_for_nothing():
-    from monitoring.models import Ruling
+def test_what_people_said_of_one_finding_holds_for_that_metric_alone():
+    world = World().open()
+    world.metric("p95", world.noisy(310, 310))
+    world.metric("orders", world.noisy(40, 40))
+    deployment = bad_deployment(world, -600, -200)
+    Ruling.objects.create(deployment=deployment, key="metric:p95", kind="EXPECTED", reason="It does more", at=at(-100))
+    world.judge(60)
+    (one,) = world.verdict().inputs["left_out"]
+    assert one["normal_for"] == ["metric:p95"]
+    evidence = evidence_of(world)
+    windows = {metric.metric: evidence.window_for(metric).left_out for metric in evidence.metrics}
+    assert windows == {"p95": (), "orders": ((at(-600).timestamp(), at(-200).timestamp()),)}
 
+
+def test_a_deployment_that_looked_healthy_and_was_not_is_left_out_once_people_say_so():
+    world = World().open()
+    deployment = bad_deployment(world, -600, -200, result="HEALTHY")
+    Ruling.objects.create(deployment=deployment, kind="US", reason="Carts were empty", at=at(-100))
+    world.judge(60)
+    (one,) = world.verdict().inputs["left_out"]
+    assert one["spans"] == [[at(-600).timestamp(), at(-200).timestamp()]]
+
+
+def test_a_withdrawn_acquittal_counts_for_nothing():
     world = World().open()
     deployment = bad_deployment(world, -600, -200)
     Ruling.objects.create(deployment=deployment, kind="NOT_US", reason="?", at=at(-100), replaced_at=at(-50))
@@ -284,16 +306,12 @@ def test_a_limit_that_was_broken_before_is_not_broken_by_this_deployment():
 
 
 def evidence_of(world):
-    from monitoring.services.evidence import from_json
-
     return from_json(world.verdict().inputs)
 
 
 def test_looks_in_between_do_not_ask_for_anomalies(django_assert_max_num_queries):
     world = World().open()
     period, window = world.period(), window_of(world.period(), at(3))
-    from monitoring.judge.looks import LookPlan
-
     with django_assert_max_num_queries(7):
         evidence = gather(period, window=window, look=LookPlan(1, 4, 0.0), is_last=False, conditions_only=True)
     assert evidence.before.left_out == ()
@@ -301,10 +319,7 @@ def test_looks_in_between_do_not_ask_for_anomalies(django_assert_max_num_queries
     assert to_json(evidence)["left_out"] == []
 
 
-def test_many_anomalies_cost_no_more_queries(django_assert_num_queries):
-    from django.db import connection
-    from django.test.utils import CaptureQueriesContext
-
+def test_many_anomalies_cost_no_more_queries():
     def queries(count):
         world = World().open()
         check = world.check()

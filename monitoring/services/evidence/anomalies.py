@@ -1,14 +1,14 @@
 """What of an environment's history says nothing of what is normal, and why."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterator
+from dataclasses import replace
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q
 
-from deployments.models import Deployment, Environment
+from deployments.models import Environment
 from monitoring import maintenance
 from monitoring.judge import stretches
 from monitoring.judge.stretches import Stretch
@@ -18,11 +18,16 @@ from monitoring.services.evidence.shapes import Anomaly, LeftOut
 from monitoring.services.overlap import began_at
 from monitoring.watch import BAD
 
+_ACQUITTED = (RulingKind.NOT_US, RulingKind.EXPECTED)
+_IS_BAD = Q(result__in=BAD) | Exists(
+    Ruling.objects.current().of_deployments().filter(kind=RulingKind.US, deployment=OuterRef("deployment"))
+)
+
 
 def anomalies(environment: Environment, span: Stretch, *, but: Collection[UUID]) -> tuple[LeftOut, ...]:
     """Return what lies in `span`: outages of critical checks, planned maintenance, bad deployments, our own outages.
 
-    `but` are deployments that do not count: the one that is judged, and the one that it is compared with. Four queries.
+    `but` are deployments that do not count: the one that is judged, and the one that it is compared with. Six queries.
     """
     start, end = moments(span)
     found = [
@@ -31,7 +36,7 @@ def anomalies(environment: Environment, span: Stretch, *, but: Collection[UUID])
         *bad_deployments(environment, start, end, but=but),
         *_our_outages(start, end),
     ]
-    cut = (LeftOut(one.kind, one.name, one.reference, stretches.cut(one.spans, *span)) for one in found)
+    cut = (replace(one, spans=stretches.cut(one.spans, *span)) for one in found)
     return tuple(one for one in cut if one.spans)
 
 
@@ -60,34 +65,32 @@ def _maintenance(environment: Environment, start: datetime, end: datetime) -> It
 def bad_deployments(
     environment: Environment, start: datetime, end: datetime, *, but: Collection[UUID]
 ) -> Iterator[LeftOut]:
-    """Yield earlier deployments that were degraded or failed: from their onset until they were replaced, or their watch
-    was over."""
-    of_them = MonitoringPeriod.objects.filter(environment=environment, opens_at__lt=end, closes_at__gt=start)
-    bad = of_them.filter(result__in=BAD).exclude(deployment__in=but).exclude(deployment__in=_acquitted())
-    rows = (
-        MonitoringPeriod.objects.filter(deployment__in=bad.values("deployment"))
-        .select_related("deployment")
-        .order_by("opens_at", "pk")
-    )
+    """Yield earlier deployments that were bad: from their onset until they were replaced, or their watch was over.
+
+    Bad is what was found degraded or failed, unless people ruled that it was not theirs or was meant to be (then it is
+    normal now, of one finding for that metric alone), and of what people said that it was them.
+    """
+    rows = MonitoringPeriod.objects.filter(environment=environment, opens_at__lt=end).exclude(deployment__in=but)
+    known = {row["deployment"] for row in rows.filter(_IS_BAD, closes_at__gt=start).values("deployment")}
+    rulings: defaultdict[UUID, dict[str, str]] = defaultdict(dict)
+    for deployment, key, kind in (
+        Ruling.objects.current().filter(deployment__in=known).values_list("deployment", "key", "kind")
+    ):
+        rulings[deployment][key] = kind
     periods: defaultdict[UUID, list[MonitoringPeriod]] = defaultdict(list)
-    for row in rows.order_by("opens_at", "pk"):
+    for row in rows.filter(deployment__in=known).select_related("deployment").order_by("opens_at", "pk"):
         periods[row.deployment_id].append(row)
-    for found in periods.values():
-        deployment = found[0].deployment
-        yield LeftOut(Anomaly.DEPLOYMENT, deployment.version, str(deployment.pk), (_time_of(deployment, found),))
+    for pk, found in periods.items():
+        if rulings[pk].get("") not in _ACQUITTED:
+            normal = tuple(sorted(key for key, kind in rulings[pk].items() if kind in _ACQUITTED))
+            version, span = found[0].deployment.version, _time_of(found)
+            yield LeftOut(Anomaly.DEPLOYMENT, version, str(pk), (span,), normal_for=normal)
 
 
-def _acquitted() -> QuerySet[Ruling, Any]:
-    """Deployments of which people said that what was found was not theirs, or was meant to be: it is normal now."""
-    kinds = (RulingKind.NOT_US, RulingKind.EXPECTED)
-    return Ruling.objects.current().of_deployments().filter(kind__in=kinds).values("deployment")
-
-
-def _time_of(deployment: Deployment, periods: Iterable[MonitoringPeriod]) -> Stretch:
+def _time_of(periods: Collection[MonitoringPeriod]) -> Stretch:
+    bad = [period for period in periods if period.result in BAD] or periods
     onset = min(
-        (began_at(deployment) if period.stage == Stage.INITIAL else None) or period.opens_at
-        for period in periods
-        if period.result in BAD
+        (began_at(period.deployment) if period.stage == Stage.INITIAL else None) or period.opens_at for period in bad
     )
     return _stretch(onset, max(period.ended_at or period.closes_at for period in periods))
 

@@ -27,12 +27,16 @@ class Anomaly(StrEnum):
 
 @dataclass(frozen=True)
 class LeftOut:
-    """What is left out of a history for one reason; `reference` is the id of the check, deployment or window."""
+    """What is left out of a history for one reason; `reference` is the id of the check, deployment or window.
+
+    `normal_for` are the keys of metrics of which people said that it was how they are now.
+    """
 
     kind: Anomaly
     name: str
     reference: str
     spans: tuple[Stretch, ...]
+    normal_for: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON holds it; `count` and `seconds` are for pages."""
@@ -43,13 +47,15 @@ class LeftOut:
             "count": len(self.spans),
             "seconds": stretches.seconds(self.spans),
             "spans": [list(span) for span in self.spans],
+            "normal_for": list(self.normal_for),
         }
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
         """The inverse of `to_dict`."""
         spans = tuple((float(start), float(end)) for start, end in data["spans"])
-        return cls(Anomaly(data["kind"]), data["name"], data["reference"], spans)
+        normal_for = tuple(data.get("normal_for", ()))
+        return cls(Anomaly(data["kind"]), data["name"], data["reference"], spans, normal_for)
 
 
 @dataclass(frozen=True)
@@ -67,9 +73,10 @@ class Baseline:
     deployment: str = ""
     version: str = ""
 
-    def spans(self, *, with_ours: bool) -> tuple[Stretch, ...]:
-        """What is left out, as the judge is given it; what our own view missed only `with_ours`."""
-        found = (one.spans for one in self.left_out if with_ours or one.kind != Anomaly.PROBER)
+    def spans(self, key: str = "", *, with_ours: bool) -> tuple[Stretch, ...]:
+        """What is left out for the metric `key`, as the judge wants it; what our own view missed only `with_ours`."""
+        left_out = [one for one in self.left_out if key not in one.normal_for]
+        found = (one.spans for one in left_out if with_ours or one.kind != Anomaly.PROBER)
         return stretches.moved(stretches.merged(span for spans in found for span in spans), self.shift)
 
     def to_dict(self) -> dict[str, Any]:
@@ -152,4 +159,5 @@ class Evidence:
 
     def window_for(self, metric: MetricEvidence) -> Window:
         """The window with what is left out of this metric's history."""
-        return replace(self.window, left_out=self.baseline_of(metric).spans(with_ours=metric.is_ours))
+        spans = self.baseline_of(metric).spans(metric.facts.key, with_ours=metric.is_ours)
+        return replace(self.window, left_out=spans)
