@@ -65,6 +65,7 @@ def watch_gaps(story: Story, now: datetime) -> Gaps:
 
 
 def _of_finding(story: Story, finding: Finding, why: str) -> Gap:
+    why = why.removeprefix(f"{finding.name} ")
     slug, environment = story.deployment.project.slug, story.deployment.environment
     if finding.health_check_id:
         return Gap(finding.name, why, reverse("check", args=[slug, finding.health_check_id]))
