@@ -60,8 +60,13 @@ class Moments:
     settle: int
     day: int
     days: int
-    trim: float
+    is_sparse: bool
     levels: dict[tuple[int, ...], Floats] = field(default_factory=dict, repr=False)
+
+    @property
+    def trim(self) -> float:
+        """The share of values at either end that a level leaves out; of mostly zeros it would leave nothing else."""
+        return 0.0 if self.is_sparse else _TRIM
 
     def gather(self, offset: int, length: int, at: Ints | None = None) -> Floats:
         """A row for each instant: ``length`` steps from the instant + ``offset``; NaN outside."""
@@ -114,7 +119,6 @@ def moments_of(grid: Grid, values: Floats) -> Moments | None:
     known = grid.before[np.isfinite(grid.before)]
     if judged < 1 or known.size < _MIN_ERRORS:
         return None
-    is_sparse = bool((known == known.min()).mean() > 0.4)  # a mean without its extremes would see nothing
     near = max(judged, _LEAST_NEAR)
     at, length = _instants(min(near, before // 3), before - grid.after.size, 2 * judged), judged
     if at.size < MIN_MOMENTS:
@@ -133,7 +137,7 @@ def moments_of(grid: Grid, values: Floats) -> Moments | None:
         settle=grid.settle,
         day=grid.day,
         days=days,
-        trim=0.0 if is_sparse else _TRIM,
+        is_sparse=bool((known == known.min()).mean() > 0.4),
     )
 
 

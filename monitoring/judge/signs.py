@@ -3,10 +3,12 @@
 Each is positive for a rise and negative for a fall, about in usual errors; ``SPREAD_SIGNS`` know no direction.
 """
 
+import math
 from dataclasses import dataclass, replace
 
 import numpy as np
 
+from monitoring.judge.chances import binomial_tail
 from monitoring.judge.facts import Floats
 from monitoring.judge.grid import Grid, Scale
 from monitoring.judge.moments import (
@@ -33,6 +35,7 @@ from monitoring.judge.whitening import patterns_of, whiten
 #: With fewer ordinary moments nothing is said of how rare a change is.
 MIN_ORDINARY = 20
 _LARGEST_JUMP = 8.0
+MAX_EVENTS = 10.0
 
 SHIFT_SIGNS = {
     "forecast": "further from the forecast than usual",
@@ -50,6 +53,7 @@ SHIFT_SIGNS = {
     "agreed_mostly": "apart from the hours before and from all but one earlier day",
     "agreed_late": "apart from all of them in the second half",
     "seasonal": "apart from what the same hours of earlier days brought",
+    "more_events": "more values that are not zero than in any but a few ordinary moments",
 }
 SPREAD_SIGNS = {
     "unsteady": "less steady than at ordinary moments and than right before",
@@ -100,7 +104,7 @@ def signs_of(grid: Grid, scale: Scale) -> Signs:
         missed, level = misses(moments, SETTLED)
         weights = trust(missed)
         errors = blended(missed, weights)
-        found |= _forecast_signs(moments, errors) | _agreement_signs(moments)
+        found |= _forecast_signs(moments, errors) | _agreement_signs(moments) | _event_signs(moments)
         spread = _step_signs(moments, found)
         ordinary = None if is_short else _ordinary(moments, errors, weights, float(level[-1]))
     return Signs(_directed(found, 1, is_short), _directed(found, -1, is_short), spread, ordinary)
@@ -167,6 +171,29 @@ def _jump_signs(moments: Moments) -> tuple[float, float]:
 
     before = size(jumps.gather(-4 * moments.near_steps, 4 * moments.near_steps - 1))
     return standing(jumps.of_window(size_of_most)).wide, standing(jumps.of_window(size) - before).wide
+
+
+# Events: of counts that are mostly zero no middle moves, but there are more that are not.
+
+
+def _event_signs(moments: Moments) -> dict[str, float]:
+    """How unlikely so many values above the least are (powers of ten), with nine in ten ordinary moments below."""
+    if not moments.is_sparse:
+        return {}
+    least = float(np.nanmin(moments.values[: int(moments.at[-1])]))
+
+    def share(rows: Floats) -> Floats:
+        known = np.isfinite(rows).sum(axis=1)
+        found: Floats = np.divide((rows > least).sum(axis=1), known, out=np.full(known.shape, np.nan), where=known > 0)
+        return found
+
+    shares = moments.of_window(share)
+    past, now = shares[:-1][np.isfinite(shares[:-1])], float(shares[-1])
+    count = int(np.isfinite(moments.gather(moments.settle, moments.judged, moments.at[-1:])).sum())
+    if past.size < MIN_ORDINARY or not np.isfinite(now):
+        return {}
+    usual = max(quantile(past, 0.9), 1 / (moments.judged + past.size))
+    return {"more_events": min(MAX_EVENTS, -math.log10(max(1e-300, binomial_tail(round(now * count), count, usual))))}
 
 
 # Agreement: what shows against every reference is no accident of one of them.

@@ -4,7 +4,7 @@ import json
 import math
 import re
 import warnings
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
@@ -31,7 +31,7 @@ from monitoring.judge.looks import LookPlan
 from monitoring.judge.metric import judge_metric
 from monitoring.judge.phrases import duration, number, period
 from monitoring.judge.weighing import chance_of, either, score_of
-from tests.monitoring.judge.makers import HOUR, MINUTE, T, after, check, history, metric, values, window
+from tests.monitoring.judge.makers import DAY, HOUR, MINUTE, T, after, check, flat, history, metric, values, window
 
 LAST = LookPlan(1, 1, 0.05)
 
@@ -89,6 +89,46 @@ def test_any_metric_is_judged_without_a_crash_a_warning_or_a_nan(baseline, after
     assert Judgement.from_dict(json.loads(json.dumps(said.to_dict()))) == said
     if not len(afterwards.clean().between(T, the_window.judged_until)):
         assert said.result is not Result.HEALTHY
+
+
+@st.composite
+def long_series(draw):
+    """Two to eight days of values every quarter of an hour and two hours after: a pattern, repeated, with holes."""
+    days = draw(st.integers(2, 8))
+    times = T + 900.0 * np.arange(-96 * days, 8)
+    pattern = np.array(draw(st.lists(anything, min_size=1, max_size=7)))
+    noise = draw(st.sampled_from([0.0, 1.0, 1e-300, 1e200])) * np.random.default_rng(days).standard_normal(times.size)
+    with np.errstate(all="ignore"):
+        seen = np.resize(pattern, times.size) + noise
+    seen[:: draw(st.integers(2, 500))] = math.nan
+    return Series(times, seen)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(long_series(), facts)
+def test_any_long_history_is_judged_without_a_crash_a_warning_or_a_nan(history_and_after, metric_facts):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = judge_metric(history_and_after, history_and_after, metric_facts, window(minutes=120))
+    assert finite(found)
+    assert not re.search(r"\b(nan|inf|None)\b", found.sentence)
+
+
+nothings = st.one_of(
+    st.just(Series.empty()),
+    st.sampled_from([math.nan, math.inf, -math.inf]).map(lambda value: flat(T - 2 * DAY, T + 2 * HOUR, value)),
+    st.sampled_from([0.0, 1.0, -3.5, 1e-300, 1e299]).map(lambda value: flat(T - 2 * DAY, T + 2 * HOUR, value)),
+    st.sampled_from([0.0, 42.0]).map(lambda value: flat(T - DAY, T, value)),
+    st.sampled_from([0.0, 42.0]).map(lambda value: flat(T, T + 2 * HOUR, value)),
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(nothings, facts), max_size=4))
+def test_constants_and_what_is_missing_are_never_healthy_by_themselves(metrics):
+    findings = [judge_metric(one, one, replace(its_facts, hard_limit=None), window()) for one, its_facts in metrics]
+    said = judge_deployment(findings, window=window(), look=LAST)
+    assert said.result in (Result.BLIND, Result.INCONCLUSIVE)
 
 
 outages = st.none() | st.builds(
@@ -152,6 +192,23 @@ def test_a_larger_change_never_has_a_smaller_score(seed):
     assert scores == sorted(scores)
 
 
+@pytest.mark.parametrize(
+    ("days", "options"), [(5, {"season": 80.0}), (0.02, {}), (2, {"noise": 60.0})], ids=["season", "short", "noisy"]
+)
+def test_a_larger_change_is_never_called_less(days, options):
+    past, sizes = history(days=days, **options), (0, 10, 25, 60, 150, 400)
+    now = after(**options)
+    found = [
+        judge_metric(past, Series(now.times, now.values + size), metric(least_change=0.0), window()) for size in sizes
+    ]
+    scores, chances = [each.score for each in found], [each.chance for each in found]
+    is_worse = [each.result is FindingResult.REGRESSED for each in found]
+    assert scores == sorted(scores)
+    assert chances == sorted(chances, reverse=True)
+    assert is_worse == sorted(is_worse)
+    assert is_worse[-1]
+
+
 def test_mirrored_values_mirror_the_direction():
     past, now = history(), after(level=360)
     up = judge_metric(past, now, metric(least_change=0), window())
@@ -165,12 +222,30 @@ def test_mirrored_values_mirror_the_direction():
     assert up.change == pytest.approx(-down.change)
 
 
-def test_swapped_windows_swap_the_direction():
-    low, high = {"level": 300.0}, {"level": 400.0}
-    length = HOUR
-    for first, second, result in ((low, high, FindingResult.REGRESSED), (high, low, FindingResult.IMPROVED)):
-        found = judge_metric(values(T - length, T, **first), after(**second), metric(), window())
-        assert found.result is result
+@pytest.mark.parametrize("days", [1 / 24, 2])
+@pytest.mark.parametrize(("low", "high"), [(300.0, 400.0), (20.0, 90.0), (5000.0, 5600.0)])
+def test_swapped_windows_swap_the_direction(days, low, high):
+    findings = [
+        judge_metric(history(days=days, level=first), after(level=second), metric(), window())
+        for first, second in ((low, high), (high, low))
+    ]
+    assert [found.result for found in findings] == [FindingResult.REGRESSED, FindingResult.IMPROVED]
+    assert findings[0].change == pytest.approx(-findings[1].change, rel=0.1)
+    assert findings[0].score > 0 > findings[1].score
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.permutations(range(5)))
+def test_the_order_of_metrics_changes_nothing(order):
+    def judged(number):
+        its_facts = metric(key=f"metric:{number}", name=f"Metric {number}", weight=1.0 + number % 2)
+        return judge_metric(
+            history(days=1, seed=number), after(level=300 + 9 * number, seed=number), its_facts, window()
+        )
+
+    findings = [judged(number) for number in range(5)]
+    said = judge_deployment(findings, window=window(), look=LAST)
+    assert judge_deployment([findings[place] for place in order], window=window(), look=LAST) == said
 
 
 def test_the_order_and_doubles_of_samples_do_not_matter():

@@ -23,7 +23,7 @@ def named(found, side="rise"):
 def test_a_step_shows_in_every_sign_of_a_rise_and_mirrored_in_those_of_a_fall():
     found = signs(history(days=3), after(level=330))
     rise, fall = named(found), named(found, "fall")
-    for name in set(SHIFT_SIGNS) - {"short_history"}:
+    for name in set(SHIFT_SIGNS) - {"short_history", "more_events"}:
         assert rise[name] > 0.3, name
         assert fall[name] == pytest.approx(-rise[name])
 
@@ -68,6 +68,16 @@ def test_a_shift_is_no_jumping_about():
     found = signs(history(days=3), after(level=500))
     jumps = dict(zip(SPREAD_SIGNS, found.spread, strict=True))
     assert max(abs(jumps["jumps"]), abs(jumps["jumps_near"])) < 3
+
+
+def test_events_are_counted_where_nearly_all_values_are_zero():
+    past, now = history(days=3), after()
+    past.values[:], now.values[:] = 0.0, 0.0
+    past.values[::97], now.values[::30] = 1.0, 1.0
+    assert abs(named(signs(past, now))["more_events"]) < 1
+    now.values[::5] = 1.0
+    assert named(signs(past, now))["more_events"] > 5
+    assert named(signs(history(days=3), after(level=330)))["more_events"] == 0
 
 
 def test_a_short_history_says_so_and_has_no_ordinary_moments():
