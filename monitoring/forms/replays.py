@@ -64,6 +64,11 @@ class MetricChangeForm(forms.Form):
         return given
 
     @property
+    def is_open(self) -> bool:
+        """True when something stands in it, so that it must be seen."""
+        return bool(self.initial or (self.is_bound and (self.errors or self.has_changed())))
+
+    @property
     def changes(self) -> dict[str, Any]:
         """The changed fields, as a replay names them."""
         given, fields = self.cleaned_data, {}
@@ -135,7 +140,7 @@ class ReplayForm(forms.Form):
     @property
     def has_open_rows(self) -> bool:
         """True when something stands in a row, so that it must be seen."""
-        return any((row.is_bound and (row.errors or row.changed_data)) or row.initial for row in self.rows)
+        return any(row.is_open for row in self.rows)
 
     def changes(self, configured: Iterable[tuple[str, Any]] | None = None) -> Changes:
         """Return what is asked; `configured` are the metrics as they are configured now."""
