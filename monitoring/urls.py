@@ -18,6 +18,7 @@ from monitoring.views import (
     watching,
 )
 from monitoring.views.metric_form import metric_add, metric_edit
+from monitoring.views.retention import settings_retention
 
 urlpatterns = [
     path("checks/", views.all_checks, name="checks"),
@@ -59,6 +60,7 @@ urlpatterns = [
     path("verdicts/replays/<int:replay>/", replays.replay, name="replay"),
     path("verdicts/replays/<int:replay>/stop/", replays.replay_stop, name="replay_stop"),
     path("verdicts/replays/<int:replay>/switch-on/", replays.replay_switch_on, name="replay_switch_on"),
+    path("settings/retention/", settings_retention, name="settings_retention"),
     path("alerts/", rules.alerts, name="alerts"),
     path("alerts/history/", alerts.alert_history, name="alert_history"),
     path("alerts/<int:alert>/", alerts.alert, name="alert"),

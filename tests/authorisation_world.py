@@ -329,6 +329,7 @@ BODIES = {
     ("POST", "metric_edit"): described,
     ("POST", "pulled_edit"): source,
     ("POST", "settings_watching"): watching,
+    ("POST", "settings_retention"): lambda world: {"raw_days": "30", "minute_days": "90", "hour_days": "730"},
     ("POST", "guide_add"): lambda world: {"kind": "FAQ", "title": "Where is it?", "body": "There."},
     ("POST", "guide_edit"): lambda world: {"kind": "FAQ", "title": "Where is it?", "body": "There."},
     ("POST", "settings_support"): tier_settings,

@@ -37,6 +37,7 @@ from monitoring.services.replaying import (
     stop_replay,
     switch_on,
 )
+from monitoring.services.retention import save_retention
 from monitoring.services.rules import (
     answer_alert,
     complete_rule,
@@ -124,6 +125,7 @@ __all__ = [
     "save_metric",
     "save_objective",
     "save_policy",
+    "save_retention",
     "save_rule",
     "sender_of",
     "set_environment",

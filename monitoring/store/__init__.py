@@ -5,12 +5,13 @@ want. What was appended can be read at once; `compact` folds it into fewer bytes
 """
 
 from monitoring.store.compaction import compact
-from monitoring.store.figures import figures, waiting
+from monitoring.store.figures import day_sizes, figures, waiting
 from monitoring.store.log import append
 from monitoring.store.reading import latest, read, tail
 from monitoring.store.retention import drop_expired, hold
 from monitoring.store.shapes import (
     NOTHING,
+    DaySizes,
     Floats,
     Ints,
     Microseconds,
@@ -26,6 +27,7 @@ from monitoring.store.thinning import thin
 
 __all__ = [
     "NOTHING",
+    "DaySizes",
     "Floats",
     "Ints",
     "Microseconds",
@@ -35,6 +37,7 @@ __all__ = [
     "StoreFigures",
     "append",
     "compact",
+    "day_sizes",
     "drop_expired",
     "figures",
     "hold",

@@ -4,7 +4,7 @@ from collections.abc import Collection
 from datetime import datetime
 
 from monitoring.store import postgres
-from monitoring.store.shapes import StoreFigures
+from monitoring.store.shapes import DAY_US, DaySizes, StoreFigures, microseconds
 
 _TABLES = {
     "log": ("monitoring_samplebatch", "monitoring_samplereceipt", "monitoring_samplerun"),
@@ -33,6 +33,25 @@ def waiting(source_ids: Collection[int]) -> dict[int, tuple[int, datetime]]:
         [list(source_ids)],
     )
     return {int(source): (int(count), latest) for source, count, latest in found}
+
+
+def day_sizes(series_ids: Collection[int], *, raw_days: int, now: datetime) -> DaySizes:
+    """Return what these series took on their latest whole day, by tier; minutes begin where samples end."""
+    today = microseconds(now) // DAY_US
+    samples, raw = _day_of("monitoring_daychunk", "sum(count)", series_ids, today - 3, today - 1)
+    _, hours = _day_of("monitoring_hourrollup", "count(*)", series_ids, today - 3, today - 1)
+    _, minutes = _day_of("monitoring_minuterollup", "count(*)", series_ids, today - raw_days - 5, today - raw_days)
+    return DaySizes(samples, raw, minutes, hours)
+
+
+def _day_of(table: str, counted: str, series_ids: Collection[int], first: int, last: int) -> tuple[int, int]:
+    """Return what is counted, and the bytes, of the latest day of a table between two days; 0, 0 when there is none."""
+    found = postgres.run(
+        f"SELECT {counted}, sum(octet_length(body)) FROM {table}"  # noqa: S608
+        " WHERE series_id = ANY(%s::bigint[]) AND day BETWEEN %s AND %s GROUP BY day ORDER BY day DESC LIMIT 1",
+        [list(series_ids), first, last],
+    )
+    return (int(found[0][0]), int(found[0][1])) if found else (0, 0)
 
 
 def _size(tables: tuple[str, ...]) -> int:

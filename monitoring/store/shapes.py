@@ -64,6 +64,15 @@ class StoreFigures(NamedTuple):
     bytes_by_tier: dict[str, int]
 
 
+class DaySizes(NamedTuple):
+    """What some series took on one day: how many samples, and the bytes of each tier."""
+
+    samples: int
+    raw: int
+    minutes: int
+    hours: int
+
+
 NOTHING = Samples(np.empty(0), np.empty(0))
 
 
