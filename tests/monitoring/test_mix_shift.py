@@ -2,10 +2,13 @@
 
 import hashlib
 
+import numpy as np
 import pytest
 
 from monitoring import services
+from monitoring.judge.facts import Series as Series_
 from monitoring.models import Metric, Series
+from monitoring.services.evidence.wholes import weighed_mean
 from tests.factories import MetricFactory, SeriesFactory
 from tests.monitoring.worlds import World
 
@@ -140,16 +143,59 @@ def test_routes_measured_in_unequal_steps_weigh_by_what_they_count():
     assert shop.whole().facts["mix"]["between"] == pytest.approx(152, rel=0.1)
 
 
-def test_without_a_whole_or_without_counts_the_parts_speak_for_themselves():
+def test_a_whole_that_nobody_sends_is_the_mean_of_its_parts():
     shop = Shop(SHIFTED)
     shop.judge(60)
-    assert not shop.verdict().findings.filter(key="metric:latency").exists()
+    finding = shop.whole()
+    assert finding.name == "Latency, mean of all routes"
+    assert finding.facts["reasons"] == ["CHANGED", "MIX_SHIFT"]
+    assert (finding.facts["before"], finding.facts["after"]) == (
+        pytest.approx(196, rel=0.03),
+        pytest.approx(348, rel=0.03),
+    )
+    assert finding.series is None
     assert shop.verdict().result == "HEALTHY"
+
+
+def test_without_counts_the_parts_speak_for_themselves():
+    shop = Shop(SHIFTED)
+    Series.objects.filter(metric=shop.requests).delete()
+    shop.judge(60)
+    assert not shop.verdict().findings.filter(key="metric:latency").exists()
 
     counted = Shop(SHIFTED).add_whole()
     Series.objects.filter(metric=counted.requests).delete()
     counted.judge(60)
     assert (counted.whole().result, counted.whole().facts["mix"]) == ("REGRESSED", None)
+
+
+def test_all_routes_a_little_slower_show_in_the_mean():
+    shop = Shop({f"/{n}": ((100, 50), (118, 50)) for n in range(8)}, least_change=0.05)
+    shop.judge(60)
+    assert shop.whole().result == "REGRESSED"
+    assert "The rise is in the routes themselves" in shop.whole().sentence
+
+
+def test_a_mean_is_not_known_where_much_of_what_was_counted_has_no_value():
+    times = np.arange(0, 600, 60.0)
+    ones, nothing = Series_(times, np.ones(10)), Series_(times[:5], np.full(5, 9.0))
+    found = weighed_mean([ones, nothing], [Series_(times, np.full(10, 80.0)), Series_(times, np.full(10, 20.0))], 60.0)
+    assert found.times.tolist() == [30, 90, 150, 210, 270]
+    assert found.values.tolist() == [pytest.approx(2.6)] * 5
+    assert len(weighed_mean([ones, nothing], [Series_.empty(), Series_.empty()], 60.0)) == 0
+    assert len(weighed_mean([Series_.empty()], [Series_.empty()], 60.0)) == 0
+    odd = Series_(times, np.full(10, np.nan))
+    assert len(weighed_mean([odd], [odd], 60.0)) == 0
+
+
+def test_routes_that_are_measured_one_after_the_other_make_a_steady_mean():
+    shop = Shop({"/": STEADY["/"]})
+    shop.routes = STEADY
+    shop.fill = lambda series, value, since, until, step: World.fill(shop, series, value, since + 0.45, until, step)
+    shop.add("/export", *STEADY["/export"])
+    shop.judge(60)
+    assert shop.whole().result == "UNCHANGED"
+    assert shop.whole().facts["before"] == pytest.approx(196, rel=0.03)
 
 
 def test_counts_are_not_means():
@@ -194,3 +240,10 @@ def test_judged_again_the_mix_is_the_same():
     again = {finding.key: finding for finding in services.judge_again(shop.verdict()).findings}
     assert again["metric:latency"].mix == shop.whole().facts["mix"]
     assert again["metric:latency"].sentence == shop.whole().sentence
+
+
+def test_judged_again_a_whole_that_nobody_sends_is_the_same():
+    shop = Shop(SHIFTED)
+    shop.judge(60)
+    kept = [(found.key, found.sentence) for found in shop.verdict().findings.all()]
+    assert [(found.key, found.sentence) for found in services.judge_again(shop.verdict()).findings] == kept

@@ -5,6 +5,7 @@ import pytest
 from deployments.models import Role
 from tests.factories import DeploymentFactory
 from tests.monitoring.pages.people import somebody, text_of, url
+from tests.monitoring.test_mix_shift import SHIFTED, SLOWER, Shop
 from tests.monitoring.worlds import World, at
 
 pytestmark = pytest.mark.django_db
@@ -55,6 +56,18 @@ def test_maintainers_are_offered_to_pin_what_went_live():
     assert "Pin as reference" not in text_of(page_of(world, Role.RESPONDER))
     type(world.deployment).objects.filter(pk=world.deployment.pk).update(status="FAILED")
     assert "Pin as reference" not in text_of(page_of(world))
+
+
+@pytest.mark.parametrize(
+    ("routes", "words"), [(SLOWER, "in the routes themselves"), (SHIFTED, "more traffic on /export")]
+)
+def test_a_mean_that_nobody_sends_has_its_card(routes, words):
+    shop = Shop(routes)
+    shop.judge(60)
+    page = page_of(shop)
+    assert page.status_code == 200
+    assert "Latency, mean of all routes" in text_of(page)
+    assert words in text_of(page)
 
 
 def test_a_deployment_that_nobody_judged_has_its_page():

@@ -13,13 +13,15 @@ from monitoring.judge.metric import judge_metric
 from monitoring.judge.stretches import cut, inside, is_mostly_inside, on_a_stopped_clock, ordinary, seconds
 from monitoring.services.evidence.mixing import with_mixes
 from monitoring.services.evidence.shapes import Anomaly, Baseline, CheckEvidence, Evidence, MetricEvidence
+from monitoring.services.evidence.wholes import wholes_of
 
 logger = logging.getLogger(__name__)
 
 
 def judge(evidence: Evidence) -> Judgement:
     """Judge all metrics and checks, and from them the deployment."""
-    findings = with_mixes([_metric(metric, evidence) for metric in evidence.metrics], evidence)
+    metrics = [*evidence.metrics, *wholes_of(evidence.metrics)]
+    findings = with_mixes([_metric(metric, evidence) for metric in metrics], metrics, evidence.window)
     findings += [_check(check, evidence) for check in evidence.checks]
     judgement = judge_deployment(findings, window=evidence.window, look=evidence.look, is_last_look=evidence.is_last)
     if evidence.no_reference:
