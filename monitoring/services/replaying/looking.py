@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from monitoring.changes import Changes
 from monitoring.judge.facts import Finding as Found
 from monitoring.judge.facts import Judgement, Result
-from monitoring.models import Finding, MonitoringPeriod, PeriodStatus, Verdict
+from monitoring.models import Finding, MonitoringPeriod, Verdict
+from monitoring.services.blaming import Overlap, share
 from monitoring.services.evidence import Evidence, InputsChanged, from_json, judge
 from monitoring.services.replaying.inputs import CannotReplay, at_the_end, changed
 from monitoring.watch import BAD
@@ -72,22 +73,24 @@ def _looks(period: MonitoringPeriod, kept: list[Verdict], changes: Changes) -> I
         evidence = _evidence_of(verdict)
         if worst == Result.FAILED and not evidence.is_last:
             continue  # nobody looks between a failure and the end
-        look = _judged(evidence, period, changes)
+        look = _judged(evidence, period, changes, Overlap.from_json(verdict.inputs.get("overlap")))
         worst = str(look.judgement.result or worst)
         yield look
-    is_over = evidence is not None and evidence.window.looked_at >= evidence.window.closes_at
-    if evidence is not None and not is_over and worst not in BAD and _was_decided_early(period):
+    if evidence is not None and worst not in BAD and _was_decided_early(period, evidence):
         yield _judged(at_the_end(period, evidence), period, changes)
 
 
-def _was_decided_early(period: MonitoringPeriod) -> bool:
+def _was_decided_early(period: MonitoringPeriod, latest: Evidence) -> bool:
     """Whether the end was not looked at because something bad stood."""
-    return period.result in BAD and period.status in (PeriodStatus.CLOSED, PeriodStatus.SUPERSEDED)
+    ended_at = min(period.ended_at or period.closes_at, period.closes_at).timestamp()
+    return period.result in BAD and latest.window.looked_at < ended_at
 
 
-def _judged(evidence: Evidence, period: MonitoringPeriod, changes: Changes) -> _Look:
+def _judged(evidence: Evidence, period: MonitoringPeriod, changes: Changes, overlap: Overlap | None = None) -> _Look:
+    """One look as it goes now; of what overlapped is known what was kept then."""
     evidence, note = changed(evidence, period, changes)
-    return _Look(judge(evidence), evidence, note)
+    judgement, _ = share(judge(evidence), evidence, overlap)
+    return _Look(judgement, evidence, note)
 
 
 def _evidence_of(verdict: Verdict) -> Evidence:

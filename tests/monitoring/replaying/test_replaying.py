@@ -3,14 +3,14 @@
 import pytest
 from django.core.exceptions import ValidationError
 
-from monitoring import services
+from monitoring import services, store
 from monitoring.changes import Changes
 from monitoring.judge.facts import MetricFacts
 from monitoring.models import MonitoringPeriod, Replay, ReplayedVerdict, Verdict
 from monitoring.selectors.replays import report_of
 from monitoring.services import replaying
 from monitoring.services.replaying import looking, sweep
-from tests.factories import EnvironmentFactory, HealthCheckFactory, RulingFactory, UserFactory
+from tests.factories import DeploymentFactory, EnvironmentFactory, HealthCheckFactory, RulingFactory, UserFactory
 from tests.monitoring.worlds import World, at
 from tests.samples import store_samples
 
@@ -84,6 +84,31 @@ def test_metrics_that_were_edited_since_are_judged_as_they_were():
     world = busy_world()
     world.environment.project.metrics.update(is_muted=True, least_change=9.0)
     assert result(replay(world)) == ("DEGRADED", "DEGRADED", "")
+
+
+def test_with_the_same_settings_shared_blame_is_said_the_same():
+    world = World().open()
+    world.metric("checkout_p95", world.noisy(310, 900), kind="LATENCY", unit="ms")
+    neighbour = EnvironmentFactory(name=world.environment.name, tier=world.environment.tier)
+    DeploymentFactory(environment=neighbour, version="n1", started_at=at(-4), finished_at=at(-2), reported_at=at(-2))
+    world.judge(60)
+    assert world.verdict().inputs["overlap"]
+    assert replay(world).verdicts.get().sentence == world.verdict().sentence
+
+
+def test_samples_are_held_so_that_they_outlive_the_retention():
+    world = busy_world()
+    store.compact()
+    store.drop_expired(now=at(60 * 24 * 400))
+    assert result(replay(world)) == ("DEGRADED", "DEGRADED", "")
+
+
+def test_a_watch_that_was_cut_short_after_a_bad_verdict_is_not_cleared_by_other_settings():
+    world = early_world(until=30)
+    period = world.period()
+    period.status, period.ended_at, period.next_look_at = "SUPERSEDED", at(30), None
+    period.save()
+    assert result(replay(world, metrics={"error_rate": NO_REASON})) == ("FAILED", "", "")
 
 
 # --- other settings ---------------------------------------------------------------------------------------------------
@@ -183,13 +208,14 @@ def test_a_longer_history_is_added_as_far_as_it_is_kept_and_the_row_says_how_far
 NO_REASON = {"hard_limit": None, "least_change": 100.0}
 
 
-def early_world():
+def early_world(until=60):
     """Broken for 20 minutes: it failed at the first look, and nobody looked at the end."""
     world = World().open()
     world.check()
     world.metric("error_rate", lambda minute: 5.0 if 0 < minute < 20 else 0.1, hard_limit=2.0)
     world.judge(10)
-    world.judge(60)
+    if until == 60:
+        world.judge(60)
     return world
 
 
