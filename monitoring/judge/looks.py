@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 #: The share of ordinary periods that may be called worse by mistake, all metrics and looks together.
-FALSE_ALARM_BUDGET = 0.05
+FALSE_ALARM_BUDGET = 0.015
 
 
 @dataclass(frozen=True, slots=True)

@@ -164,7 +164,7 @@ def _jump_signs(moments: Moments) -> tuple[float, float]:
         return 0.0, 0.0
 
     def size(rows: Floats, trim: float = 0.1) -> Floats:
-        return np.log(trimmed_mean(np.minimum(rows / usual, _LARGEST_JUMP), trim) + 0.02)
+        return np.log(trimmed_mean(np.minimum(rows, _LARGEST_JUMP * usual) / usual, trim) + 0.02)
 
     def size_of_most(rows: Floats) -> Floats:
         return size(rows, 0.3)
