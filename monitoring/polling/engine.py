@@ -30,7 +30,9 @@ logger = logging.getLogger(__name__)
 #: At most so many probes at once; what is due beyond waits, which shows as lateness.
 CONCURRENCY = 2000
 #: Probes start in small groups: their answers come together too, and each waking-up costs as much as a probe.
-START_SECONDS = 0.02
+START_SECONDS = 0.04
+#: But no more than so many before we look for answers: one that waits for us would seem slow.
+START_AT_ONCE = 30
 FLUSH_SECONDS = 0.5
 RENEW_SECONDS = 2.0
 REFRESH_SECONDS = 1.0
@@ -90,9 +92,8 @@ class Engine:
         """Start what is due, wait a little for answers, and now and then keep them and look at what has changed."""
         now_us = self.clock.now_us()
         monotonic = time.monotonic()
-        if monotonic >= self._start_at:
+        if monotonic >= self._start_at and not self.start_due(now_us):
             self._start_at = monotonic + START_SECONDS
-            self.start_due(now_us)
         self._gather(self._wait_seconds(now_us))
         monotonic = time.monotonic()
         if monotonic >= self._flush_at:
@@ -119,18 +120,21 @@ class Engine:
 
     # --- probing ---
 
-    def start_due(self, now_us: int) -> None:
-        """Start what is due, as far as there is room."""
-        if len(self._running) >= CONCURRENCY:
-            return
+    def start_due(self, now_us: int) -> bool:
+        """Start what is due, as far as there is room; return whether the next turn should start the rest at once."""
+        room = min(START_AT_ONCE, CONCURRENCY - len(self._running))
+        if room <= 0:
+            return False
         for planned, slot_us in self.plan.due(now_us):
             if planned.running_us is not None:  # its last reading still runs, and stands for this one
                 self.counts.skipped += 1
                 continue
             self.counts.lateness_us.append(now_us - slot_us)
             self._start(planned, slot_us)
-            if len(self._running) >= CONCURRENCY:
-                return
+            room -= 1
+            if not room:
+                return len(self._running) < CONCURRENCY
+        return False
 
     def _start(self, planned: Planned, slot_us: int) -> None:
         try:

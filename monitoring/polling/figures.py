@@ -17,13 +17,13 @@ class Counts:
     readings: int = 0
     skipped: int = 0
     lateness_us: list[int] = field(default_factory=list)
-    _reported_at: float = field(default_factory=time.monotonic)
+    reported_at: float = field(default_factory=time.monotonic)
     _reported_readings: int = 0
     _figures: Figures = field(default_factory=Figures)
 
     def figures(self, checks: int) -> Figures:
         """Return the figures of a process that has `checks`; rate and lateness anew every few seconds."""
-        passed = time.monotonic() - self._reported_at
+        passed = time.monotonic() - self.reported_at
         if passed >= REPORT_SECONDS and self.lateness_us:
             self._measure(passed)
         self._figures.checks = checks
@@ -35,4 +35,4 @@ class Counts:
         rate = (self.readings - self._reported_readings) / passed
         self._figures = Figures(probes_per_second=rate, lateness_p50_ms=float(p50), lateness_p99_ms=float(p99))
         self.lateness_us, self._reported_readings = [], self.readings
-        self._reported_at += passed
+        self.reported_at += passed

@@ -127,17 +127,18 @@ class Plan:
         """
         heap = self._heap
         while heap and heap[0][0] <= now_us:
-            due_us, pk = heapq.heappop(heap)
+            due_us, pk = heap[0]
             planned = self.checks.get(pk)
             if planned is None or planned.due_us != due_us:
-                continue  # it was planned anew or is no longer ours
+                heapq.heappop(heap)  # it was planned anew or is no longer ours
+                continue
             slot_us = due_us
             if due_us >= planned.extra_us:
                 planned.extra_done_us, planned.extra_us = planned.extra_us, NEVER
                 slot_us = due_us if now_us - due_us < grid.SECOND else now_us
             elif now_us - due_us >= planned.interval_us:
                 slot_us = grid.latest_slot(planned.phase, planned.interval_us, now_us)
-            heapq.heappush(heap, (planned.schedule(slot_us), pk))
+            heapq.heapreplace(heap, (planned.schedule(slot_us), pk))
             yield planned, slot_us
 
     def next_due_us(self) -> int:
@@ -186,15 +187,18 @@ class Plan:
     def _refresh_checks(self, now_us: int, *, is_whole: bool) -> None:
         ours = HealthCheck.objects.filter(shard__in=self.shards)
         active, changed = _survey(self.shards)
-        known = {pk: planned.changed_at for pk, planned in self.checks.items()}
-        if is_whole or active != len(known):
+        if is_whole or active != len(self.checks):
             there = dict(ours.active().order_by().values_list("pk", "changed_at"))
-            for pk in known.keys() - there.keys():
+            for pk in self.checks.keys() - there.keys():
                 del self.checks[pk]
             changed = list(there.items())
-        new = [pk for pk, changed_at in changed if known.get(pk) != changed_at]
+        new = [pk for pk, changed_at in changed if not self._knows(pk, changed_at)]
         if new:
             self._renew(_rows().filter(pk__in=new, shard__in=self.shards), now_us)
+
+    def _knows(self, pk: int, changed_at: datetime) -> bool:
+        planned = self.checks.get(pk)
+        return planned is not None and planned.changed_at == changed_at
 
     def _renew(self, rows: Iterable[HealthCheck], now_us: int) -> None:
         added = []

@@ -9,7 +9,7 @@ import socket
 import ssl
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
@@ -17,7 +17,7 @@ import pycurl
 
 from postdeploy import __version__
 from postdeploy.lib.addresses import AddressRefused, UrlRefused, check_url, refusal
-from postdeploy.lib.http.facts import MAX_TIMEOUT_S, Failure, Outcome, Phase, Request, Response, Timings
+from postdeploy.lib.http.facts import MAX_TIMEOUT_S, Failure, Form, Outcome, Phase, Request, Response, Timings
 from postdeploy.lib.http.failures import explain, timeout_phase
 
 MAX_REDIRECTS = 3
@@ -40,17 +40,6 @@ def ca_file() -> str | None:
     return next((path for path in candidates if path and os.path.exists(path)), None)
 
 
-@dataclass(slots=True)
-class Hop:
-    """What is sent next: the request itself, or where a redirect leads."""
-
-    url: str
-    method: str
-    headers: Mapping[str, str]
-    body: bytes | None
-    certificate: tuple[bytes, bytes] | None = None
-
-
 class Exchange:
     """Carries one request at a time over one handle; kept and used again, so that the set-up is paid once."""
 
@@ -60,11 +49,8 @@ class Exchange:
         self._head = bytearray()
         self._sockets: list[socket.SocketType] = []
         # what the handle is set to: most requests are like the one before, and each setting costs
-        self._version = ""
-        self._certificate: tuple[bytes, bytes] | None = None
-        self._mode: tuple[bool, bool] | None = None
-        self._headers: Mapping[str, str] | None = None
-        self._is_plain_get = False
+        self._form: Form | None = None
+        self._left_ms = 0
         self._set_constants()
 
     def _set_constants(self) -> None:
@@ -86,55 +72,43 @@ class Exchange:
         self.index = index
         self.request = request
         self._redirects = 0
-        self._spent = Timings()
         self._began_at = time.monotonic()
-        self._load(Hop(request.url, request.method, request.headers, request.body, request.certificate))
+        self._load(request, round(request.timeout_s * 1000))
 
-    def _load(self, hop: Hop) -> None:
+    def _load(self, hop: Request, left_ms: int) -> None:
+        """Load what is sent next: the request itself, or where a redirect leads, which is like it in all else."""
         self.hop = hop
         self._body = bytearray()
         self._head.clear()
         self._is_cut = False
         self._refusal: str | None = None
         self._trouble: str | None = None
+        self.curl.setopt(pycurl.URL, hop.url)
+        if hop.form != self._form:
+            self._set_form(hop)
+        if left_ms != self._left_ms:
+            self._left_ms = left_ms
+            self.curl.setopt(pycurl.TIMEOUT_MS, left_ms)
+
+    def _set_form(self, hop: Request) -> None:
+        self._form = hop.form
         curl = self.curl
-        curl.setopt(pycurl.URL, hop.url)
-        is_plain_get = hop.method == "GET" and hop.body is None
-        if not (is_plain_get and self._is_plain_get):
-            self._load_method(hop)
-            self._is_plain_get = is_plain_get
-        if hop.headers != self._headers:
-            self._headers = hop.headers
-            curl.setopt(pycurl.HTTPHEADER, ["Expect:", *(f"{name}: {value}" for name, value in hop.headers.items())])
-        mode = (self.request.fresh, hop.url.startswith("https:"))
-        if mode != self._mode:
-            self._load_mode(*mode)
-        if self.request.version != self._version:
-            self._version = self.request.version
-            curl.setopt(pycurl.HTTP_VERSION, _VERSIONS[self._version])
-        if hop.certificate != self._certificate:
-            self._load_certificate(hop.certificate)
-        left_ms = max(1, round((self.request.timeout_s - (time.monotonic() - self._began_at)) * 1000))
-        curl.setopt(pycurl.TIMEOUT_MS, left_ms)
+        self._set_method(hop)
+        curl.setopt(pycurl.HTTPHEADER, ["Expect:", *(f"{name}: {value}" for name, value in hop.headers.items())])
+        curl.setopt(pycurl.FRESH_CONNECT, hop.fresh)
+        curl.setopt(pycurl.FORBID_REUSE, hop.fresh)
+        curl.setopt(pycurl.DNS_CACHE_TIMEOUT, 0 if hop.fresh else DNS_CACHE_S)
+        curl.setopt(pycurl.SSL_SESSIONID_CACHE, not hop.fresh)  # a resumed session shows no certificate
+        curl.setopt(pycurl.OPT_CERTINFO, hop.is_tls)
+        curl.setopt(pycurl.HTTP_VERSION, _VERSIONS[hop.version])
+        if hop.certificate is None:
+            curl.unsetopt(pycurl.SSLCERT_BLOB)
+            curl.unsetopt(pycurl.SSLKEY_BLOB)
+        else:
+            curl.setopt(pycurl.SSLCERT_BLOB, hop.certificate[0])
+            curl.setopt(pycurl.SSLKEY_BLOB, hop.certificate[1])
 
-    def _load_mode(self, fresh: bool, is_tls: bool) -> None:
-        self._mode = (fresh, is_tls)
-        self.curl.setopt(pycurl.FRESH_CONNECT, fresh)
-        self.curl.setopt(pycurl.FORBID_REUSE, fresh)
-        self.curl.setopt(pycurl.DNS_CACHE_TIMEOUT, 0 if fresh else DNS_CACHE_S)
-        self.curl.setopt(pycurl.SSL_SESSIONID_CACHE, not fresh)  # a resumed session shows no certificate
-        self.curl.setopt(pycurl.OPT_CERTINFO, is_tls)
-
-    def _load_certificate(self, certificate: tuple[bytes, bytes] | None) -> None:
-        self._certificate = certificate
-        if certificate is None:
-            self.curl.unsetopt(pycurl.SSLCERT_BLOB)
-            self.curl.unsetopt(pycurl.SSLKEY_BLOB)
-            return
-        self.curl.setopt(pycurl.SSLCERT_BLOB, certificate[0])
-        self.curl.setopt(pycurl.SSLKEY_BLOB, certificate[1])
-
-    def _load_method(self, hop: Hop) -> None:
+    def _set_method(self, hop: Request) -> None:
         curl = self.curl
         curl.setopt(pycurl.HTTPGET, 1)
         curl.unsetopt(pycurl.CUSTOMREQUEST)
@@ -172,10 +146,10 @@ class Exchange:
 
     def conclude(self, code: int, message: str) -> Outcome | None:
         """The outcome, or ``None``: a redirect was loaded, and the handle has to go round once more."""
-        for opened in self._sockets:
-            opened.close()  # libcurl works on a duplicate
-        self._sockets.clear()
-        self._spent = self._spent + self._timings() if self._redirects else self._timings()
+        if self._sockets:
+            for opened in self._sockets:
+                opened.close()  # libcurl works on a duplicate
+            self._sockets.clear()
         outcome = self._outcome(code, message)
         if outcome.failure or not self.request.follow or outcome.status not in _REDIRECTS:
             return outcome
@@ -191,13 +165,15 @@ class Exchange:
             return replace(outcome, response=None, failure=Failure.BLOCKED, detail=_clause(refused))
         except UrlRefused as refused:
             return replace(outcome, failure=Failure.REDIRECTS, detail=_clause(refused))
-        if self.request.timeout_s <= time.monotonic() - self._began_at:
+        left_ms = round((self.request.timeout_s - (time.monotonic() - self._began_at)) * 1000)
+        if left_ms <= 0:
             return replace(outcome, failure=Failure.TIMEOUT, phase=Phase.CONNECT, detail=self._timed_out(Phase.CONNECT))
         self._redirects += 1
-        self._load(hop)
+        self._spent = outcome.timings
+        self._load(hop, left_ms)
         return None
 
-    def _next_hop(self, status: int, target: str) -> Hop:
+    def _next_hop(self, status: int, target: str) -> Request:
         """Where a redirect leads; ``UrlRefused`` with a sentence when it must not be followed."""
         if self._redirects >= MAX_REDIRECTS:
             raise UrlRefused(f"redirected more than {MAX_REDIRECTS} times")
@@ -212,30 +188,32 @@ class Exchange:
         headers = self.hop.headers if is_same_host else _harmless(self.hop.headers)
         certificate = self.hop.certificate if is_same_host else None
         if keeps_method:
-            return Hop(url, self.hop.method, headers, self.hop.body, certificate)
-        return Hop(url, "GET", headers, None, certificate)
+            return replace(self.hop, url=url, headers=headers, certificate=certificate)
+        return replace(self.hop, url=url, headers=headers, certificate=certificate, method="GET", body=None)
 
     def _outcome(self, code: int, message: str) -> Outcome:
-        curl = self.curl
-        status = int(curl.getinfo(pycurl.RESPONSE_CODE))
-        failure, detail, phase = self._failure(code, message, has_status=bool(status))
-        response = Response(status, _last_block(self._head), bytes(self._body), self._is_cut) if status else None
+        info = self.curl.getinfo
+        status = info(pycurl.RESPONSE_CODE)
+        failure, detail, phase = None, "", None
+        if code != pycurl.E_OK:
+            failure, detail, phase = self._failure(code, message, has_status=bool(status))
+        is_reused = not failure and not info(pycurl.NUM_CONNECTS)
+        timings = self._timings(is_reused)
+        has_response = status and failure is not Failure.BLOCKED
         return Outcome(
-            url=self.hop.url,
-            response=None if failure is Failure.BLOCKED else response,
-            failure=failure,
-            detail=detail,
-            phase=phase,
-            timings=self._spent,
-            address=curl.getinfo(pycurl.PRIMARY_IP) or None,
-            redirects=self._redirects,
-            is_reused=not failure and not curl.getinfo(pycurl.NUM_CONNECTS),
-            certificate_expires_at=self._certificate_expiry(),
+            self.hop.url,
+            Response(status, _last_block(self._head), bytes(self._body), self._is_cut) if has_response else None,
+            failure,
+            detail,
+            phase,
+            self._spent + timings if self._redirects else timings,
+            info(pycurl.PRIMARY_IP) or None,
+            self._redirects,
+            is_reused,
+            self._certificate_expiry() if self.hop.is_tls and not is_reused else None,
         )
 
     def _failure(self, code: int, message: str, *, has_status: bool) -> tuple[Failure | None, str, Phase | None]:
-        if code == pycurl.E_OK:
-            return None, "", None
         if self._is_cut:
             if not self.request.refuse_large:
                 return None, "", None
@@ -255,28 +233,29 @@ class Exchange:
             connect_s=info(pycurl.CONNECT_TIME),
             tls_s=info(pycurl.APPCONNECT_TIME),
             first_byte_s=info(pycurl.STARTTRANSFER_TIME),
-            is_tls=self.hop.url.startswith("https:"),
+            is_tls=self.hop.is_tls,
         )
 
     def _timed_out(self, phase: Phase) -> str:
         return f"timed out after {self.request.timeout_s:.1f} s {phase.words}"
 
-    def _timings(self) -> Timings:
+    def _timings(self, is_reused: bool) -> Timings:
         info = self.curl.getinfo
+        first_byte = info(pycurl.STARTTRANSFER_TIME) if self._head else 0.0
+        total_ms = 1000 * info(pycurl.TOTAL_TIME)
+        if is_reused:
+            return Timings(0.0, 0.0, 0.0, 1000 * first_byte, total_ms)
         dns, connect, tls = info(pycurl.NAMELOOKUP_TIME), info(pycurl.CONNECT_TIME), info(pycurl.APPCONNECT_TIME)
-        ready = max(dns, connect, tls)
         return Timings(
             dns_ms=1000 * dns,
             connect_ms=1000 * max(0.0, connect - dns),
             tls_ms=1000 * max(0.0, tls - connect) if tls else 0.0,
-            first_byte_ms=1000 * max(0.0, info(pycurl.STARTTRANSFER_TIME) - ready) if self._head else 0.0,
-            total_ms=1000 * info(pycurl.TOTAL_TIME),
+            first_byte_ms=1000 * max(0.0, first_byte - max(dns, connect, tls)),
+            total_ms=total_ms,
         )
 
     def _certificate_expiry(self) -> datetime | None:
         """When the first certificate of the chain ends; the earliest date is the server's own in practice."""
-        if not self.hop.url.startswith("https:"):
-            return None
         for certificate in self.curl.getinfo(pycurl.INFO_CERTINFO) or ():
             for name, value in certificate:
                 if name == "Expire date":
@@ -295,8 +274,7 @@ def _harmless(headers: Mapping[str, str]) -> dict[str, str]:
 
 def _last_block(head: bytearray) -> bytes:
     """The headers of the final answer, without interim (1xx) ones before it."""
-    blocks = bytes(head).rstrip(b"\r\n").split(b"\r\n\r\n")
-    return blocks[-1]
+    return bytes(head).rstrip(b"\r\n").rpartition(b"\r\n\r\n")[2]
 
 
 def _certificate_time(text: str) -> datetime | None:

@@ -22,6 +22,9 @@ _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _OWN_HEADERS = frozenset({"content-length", "transfer-encoding", "connection", "expect", "upgrade", "te", "trailer"})
 
 
+#: All of a request but where it goes and how long it may take: what is of one form is sent by one setting of a handle.
+Form = tuple[object, ...]
+
 # Nobody changes what was made. But to let Python refuse it (`frozen`) would make it three times as dear, and of some
 # classes here thousands are made each second.
 
@@ -91,6 +94,7 @@ class Request:
     fresh: bool = False
     version: str = ""
     certificate: tuple[bytes, bytes] | None = None
+    form: Form = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if not _PRINTABLE.fullmatch(self.url):
@@ -104,6 +108,13 @@ class Request:
         for name, value in self.headers.items():
             if why := header_refusal(name, value):
                 raise RequestRefused(why)
+        form = self.method, self.body, self.headers, self.fresh, self.is_tls, self.version, self.certificate
+        object.__setattr__(self, "form", form)
+
+    @property
+    def is_tls(self) -> bool:
+        """Whether it goes over TLS."""
+        return self.url.startswith("https:")
 
 
 def header_refusal(name: str, value: str) -> str | None:

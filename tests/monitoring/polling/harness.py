@@ -45,7 +45,8 @@ class Poller(Engine):
         self.clock.now = now
         before = self.counts.readings
         self.refresh()
-        self.start_due(self.clock.now_us())
+        while self.start_due(self.clock.now_us()):
+            pass
         until(self.is_idle, 10, "all probes to end")
         self.flush()
         return self.counts.readings - before

@@ -7,7 +7,7 @@ from django.db import OperationalError, connection
 from django.test.utils import CaptureQueriesContext
 
 from monitoring.models import Failure, HealthCheck, MaintenanceWindow, MonitoringPeriod, Outage
-from monitoring.polling import grid, plan
+from monitoring.polling import engine, grid, plan
 from monitoring.probes import Reading
 from monitoring.signals import outage_began, outage_ended
 from tests.factories import DeploymentFactory, EnvironmentFactory, MonitoringPeriodFactory, OutageFactory
@@ -32,6 +32,16 @@ def test_twice_in_a_row_reads_once(up):
     poller = Poller()
     assert (poller.round(NOW), poller.round(NOW)) == (1, 0)
     assert len(up.requests) == 1
+
+
+def test_it_looks_for_answers_before_it_starts_all_that_is_due(up, monkeypatch):
+    monkeypatch.setattr(engine, "START_AT_ONCE", 2)
+    for name in ("one", "two", "three"):
+        check_of(up, name=name)
+    poller = Poller()
+    poller.refresh()
+    assert (poller.start_due(microseconds(NOW)), len(poller._running)) == (True, 2)
+    assert (poller.start_due(microseconds(NOW)), len(poller._running)) == (False, 3)
 
 
 def test_what_is_not_due_or_paused_is_left_alone(up):
