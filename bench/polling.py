@@ -11,7 +11,6 @@ only these are measured, and nothing is written.
 import contextlib
 import json
 import os
-import shutil
 import subprocess
 import sys
 import time
@@ -26,6 +25,7 @@ PORT, TLS_PORT, SLOW_PORT, BLACKBOX_PORT, PROMETHEUS_PORT = 8491, 8492, 8493, 84
 BODY = '{"status":"ok","database":{"ok":true},"version":"1.2.3"}'
 #: Loopback has many addresses: connections are kept as they would be to as many hosts.
 HOSTS = 250
+ADDRESSES = tuple(f"127.0.1.{n + 1}" for n in range(HOSTS))
 SECONDS, WARM_SECONDS = 10.0, 4.0
 
 
@@ -162,26 +162,34 @@ def _nginx_configuration(directory: Path) -> Path:
     server = (
         f"location /ok/ {{ default_type application/json; return 200 '{BODY}'; }} location /status {{ stub_status; }}"
     )
+    secure = "\n".join(
+        f"server {{ listen {address}:{TLS_PORT} ssl backlog=8192;"
+        f" ssl_certificate {directory}/{address}.pem; ssl_certificate_key {directory}/{address}.key; {server} }}"
+        for address in ADDRESSES
+    )
     path = directory / "nginx.conf"
     path.write_text(
         f"worker_processes 1; pid {directory}/nginx.pid; error_log {directory}/error.log crit; daemon off;\n"
         "worker_rlimit_nofile 30000; events { worker_connections 12000; multi_accept on; }\n"
         f"http {{ access_log off; {temporary} keepalive_timeout 75s; keepalive_requests 1000000;\n"
-        f"ssl_certificate {directory}/target.pem; ssl_certificate_key {directory}/target.key;\n"
-        f"server {{ listen {PORT} backlog=8192; {server} }}\n"
-        f"server {{ listen {TLS_PORT} ssl backlog=8192; {server} }} }}\n"
+        f"server {{ listen {PORT} backlog=8192; {server} }}\n{secure} }}\n"
     )
     return path
 
 
-def make_certificate(directory: Path) -> None:
-    """An elliptic certificate for all addresses that the bench asks."""
-    addresses = ",".join(f"IP:127.0.1.{n + 1}" for n in range(HOSTS))
-    key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout", directory / "target.key"]
-    names = ["-subj", "/CN=bench", "-addext", f"subjectAltName={addresses}", "-days", "30"]
-    command = ["openssl", "req", "-x509", *key, *names, "-out", directory / "target.pem"]
-    subprocess.run(command, check=True, capture_output=True)
-    shutil.copy(directory / "target.pem", directory / "ca.pem")
+def make_certificates(directory: Path) -> None:
+    """An authority, and a certificate from it for each address that the bench asks, as hosts have."""
+    authority = ("-CA", directory / "ca.pem", "-CAkey", directory / "ca.key")
+    _make_certificate(directory / "ca")
+    for address in ADDRESSES:
+        _make_certificate(directory / address, *authority, "-addext", f"subjectAltName=IP:{address}")
+
+
+def _make_certificate(path: Path, *options: str | Path) -> None:
+    """An elliptic certificate and its key at `path`.pem and `path`.key."""
+    key = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout", f"{path}.key")
+    names = ("-subj", f"/CN={path.name}", "-days", "30", "-out", f"{path}.pem")
+    subprocess.run(["openssl", "req", "-x509", *key, *names, *options], check=True, capture_output=True)
 
 
 SLOW_SERVER = """
@@ -204,7 +212,7 @@ asyncio.run(main())
 @contextlib.contextmanager
 def targets(directory: Path) -> Iterator[None]:
     """nginx, and behind it a slow server, while the block runs."""
-    make_certificate(directory)
+    make_certificates(directory)
     with (
         running(sys.executable, "-c", SLOW_SERVER, str(SLOW_PORT), BODY),
         running("nginx", "-c", _nginx_configuration(directory)),
