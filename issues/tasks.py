@@ -8,13 +8,13 @@ from django.utils import timezone
 from issues import services
 
 
-@shared_task(queue="flow")
+@shared_task
 def open_issues(**kwargs: Any) -> None:
     """Outages and regressions without a receipt become sightings of an issue."""
     services.open_issues(now=timezone.now())
 
 
-@shared_task(queue="flow")
+@shared_task
 def verify_issues(**kwargs: Any) -> None:
     """Resolutions that the measurements prove become verified."""
     services.verify_issues(now=timezone.now())

@@ -9,7 +9,7 @@ from django.utils import timezone
 from monitoring import polling, services, store
 
 
-@shared_task(queue="flow")
+@shared_task
 def open_periods(**kwargs: Any) -> None:
     """Open the monitoring periods of what has gone live."""
     services.open_periods(now=timezone.now())
@@ -27,43 +27,43 @@ def give_back_shards(**kwargs: Any) -> None:
     polling.hand_over()
 
 
-@shared_task(queue="polls")
+@shared_task
 def poll_due(**kwargs: Any) -> None:
     """Read checks as they come due, for a while; the next task goes on."""
     polling.poll_due()
 
 
-@shared_task(queue="polls")
+@shared_task
 def pull_sources(**kwargs: Any) -> None:
     """Fetch the samples of the sources that are due."""
     services.pull_sources(now=timezone.now())
 
 
-@shared_task(queue="flow")
+@shared_task
 def judge_periods(**kwargs: Any) -> None:
     """Look at the periods whose time has come."""
     services.judge_periods(now=timezone.now())
 
 
-@shared_task(queue="flow")
+@shared_task
 def run_replays(**kwargs: Any) -> None:
     """Judge past deployments once more, where somebody asked for it."""
     services.run_replays(now=timezone.now())
 
 
-@shared_task(queue="flow")
+@shared_task
 def judge_rules(**kwargs: Any) -> None:
     """Judge the alert rules whose time has come."""
     services.judge_rules(now=timezone.now())
 
 
-@shared_task(queue="flow")
+@shared_task
 def compact_samples(**kwargs: Any) -> None:
     """Fold the log of samples into chunks and roll-ups."""
     store.compact(limit=64, folded=lambda counts: services.count_folded(counts, now=timezone.now()))
 
 
-@shared_task(queue="flow")
+@shared_task
 def drop_old_samples(**kwargs: Any) -> None:
     """Forget samples that are older than their project keeps them."""
     store.drop_expired(now=timezone.now())

@@ -7,6 +7,8 @@ from typing import Any
 
 # Polls are kept apart: they wait on other people's servers, the flow must not wait behind them.
 QUEUES = ("flow", "polls")
+#: Tasks that are not of the first queue, with theirs.
+ROUTES = {"monitoring.tasks.poll_due": "polls", "monitoring.tasks.pull_sources": "polls"}
 
 # (bell, task): a bell is a signal rung after commit, the task is a sweep. A lost bell heals on the next beat.
 BELLS = (

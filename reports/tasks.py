@@ -8,7 +8,7 @@ from django.utils import timezone
 from reports import services
 
 
-@shared_task(queue="flow")
+@shared_task
 def summarise_deployments(**kwargs: Any) -> None:
     """Deployments that ended and changed get the next version of their summary."""
     services.summarise_deployments(now=timezone.now())

@@ -171,8 +171,14 @@ def test_every_woken_task_also_beats_so_that_a_lost_bell_heals():
 
 
 @pytest.mark.parametrize("name", sorted({*wiring.BEATS, *(task for _, task in wiring.BELLS)}))
-def test_every_task_declares_a_known_queue(name):
-    assert our_tasks()[name].queue in wiring.QUEUES
+def test_every_task_has_a_known_queue(name):
+    queue = current_app.amqp.router.route({}, name)["queue"].name
+    assert queue in wiring.QUEUES
+    assert queue == wiring.ROUTES.get(name, wiring.QUEUES[0])
+
+
+def test_only_tasks_that_there_are_are_routed():
+    assert set(wiring.ROUTES) <= set(our_tasks())
 
 
 def test_every_task_is_short_and_accepts_what_a_newer_sender_adds():

@@ -17,7 +17,7 @@ def ring(bell: Signal, **ids: Any) -> None:
 
 
 def connect(bell: Signal, task: str) -> None:
-    """Let `bell` enqueue the task named `task` (its queue is the task's own)."""
+    """Let `bell` enqueue the task named `task` (`wiring.ROUTES` says its queue)."""
     bell.connect(_enqueuer(task), weak=False, dispatch_uid=task)
 
 
@@ -25,13 +25,8 @@ def _enqueuer(task: str) -> Callable[..., None]:
     def enqueue(signal: Signal, **ids: Any) -> None:
         del signal, ids  # a sweep finds its own rows; an id in a message could only be stale
         try:
-            current_app.send_task(task, queue=_queue_of(task), expires=60, ignore_result=True)
+            current_app.send_task(task, expires=60, ignore_result=True)
         except Exception as error:  # the broker is down or frozen; the next beat does the work
             logger.warning("bell lost: %s (%s)", task, error)
 
     return enqueue
-
-
-def _queue_of(task: str) -> str:
-    declared = current_app.tasks.get(task)
-    return getattr(declared, "queue", None) or "flow"

@@ -178,7 +178,7 @@ def test_the_live_part_answers_304_while_nothing_changes(staff, monkeypatch):
 def test_a_message_that_was_really_sent_says_how_long_it_waits():
     with redis.Redis.from_url(settings.REDIS_URL) as client:
         client.delete("flow")
-        celery_app.send_task("monitoring.tasks.judge_periods", queue="flow", ignore_result=True)
+        celery_app.send_task("monitoring.tasks.judge_periods", ignore_result=True)
         (queue,) = (queue for queue in operations(now=timezone.now()).broker.queues if queue.name == "flow")
         client.delete("flow")
     assert queue.length == 1
