@@ -21,27 +21,31 @@ LATEST_PROJECT = "project"
 
 @dataclass(frozen=True)
 class Page:
-    """One line of the side bar: `names` are the pages it stands for, the first one is where it leads."""
+    """One line of the side bar: `names` are the pages it stands for, the first one is where it leads.
+
+    After g the key `letter` goes there; no two lines have the same.
+    """
 
     key: str
+    letter: str
     label: str
     icon: str
     names: tuple[str, ...]
 
 
 PAGES = (
-    Page("overview", "Overview", "layout-dashboard", ("overview",)),
-    Page("deployments", "Deployments", "rocket", ("deployments", "deployment", "lesson_add", "ruling")),
-    Page("verdicts", "Verdicts", "clipboard-check", ("verdicts", "replay", "replays")),
-    Page("issues", "Issues", "alert-circle", ("issues", "issue")),
-    Page("checks", "Checks", "heartbeat", ("checks", "check")),
-    Page("metrics", "Metrics", "chart-line", ("metric_list", "metric", "metrics")),
-    Page("sources", "Sources", "plug", ("sources", "sender", "series_limit", "pulled")),
-    Page("alerts", "Alerts", "bell", ("alerts", "alert", "rule", "objectives", "objective")),
-    Page("support", "Support", "lifebuoy", ("support", "guides", "guide")),
-    Page("reports", "Reports", "file-text", ("summaries", "summary")),
+    Page("overview", "o", "Overview", "layout-dashboard", ("overview",)),
+    Page("deployments", "d", "Deployments", "rocket", ("deployments", "deployment", "lesson_add", "ruling")),
+    Page("verdicts", "v", "Verdicts", "clipboard-check", ("verdicts", "replay", "replays")),
+    Page("issues", "i", "Issues", "alert-circle", ("issues", "issue")),
+    Page("checks", "c", "Checks", "heartbeat", ("checks", "check", "maintenance")),
+    Page("metrics", "m", "Metrics", "chart-line", ("metric_list", "metric", "metrics")),
+    Page("sources", "s", "Sources", "plug", ("sources", "sender", "series_limit", "pulled")),
+    Page("alerts", "a", "Alerts", "bell", ("alerts", "alert", "rule", "objectives", "objective")),
+    Page("support", "u", "Support", "lifebuoy", ("support", "guides", "guide")),
+    Page("reports", "r", "Reports", "file-text", ("summaries", "summary")),
 )
-FOOT = (Page("settings", "Settings", "settings", ("settings", "tokens", "channel")),)
+FOOT = (Page("settings", "e", "Settings", "settings", ("settings", "tokens", "channel")),)
 
 
 def navigation(request: HttpRequest) -> Navigation:
@@ -94,6 +98,7 @@ def _project(project: Project) -> dict[str, Any]:
 def _item(page: Page, project: Project, here: str, count: int | None) -> dict[str, Any]:
     return {
         "key": page.key,
+        "letter": page.letter,
         "label": page.label,
         "url": reverse(page.names[0], args=[project.slug]),
         "icon": page.icon,

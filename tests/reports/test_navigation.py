@@ -114,3 +114,14 @@ def test_it_takes_at_most_three_queries_and_only_when_it_is_shown(member, django
 def test_nobody_and_pipelines_cost_nothing(member, user, path, django_assert_max_num_queries):
     with django_assert_max_num_queries(0):
         assert not nav_of(user or member.user, path)
+
+
+def test_each_page_has_a_key_of_its_own_and_the_help_lists_it(client, member):
+    nav = nav_of(member.user, overview(member.project))
+    letters = [item["letter"] for item in [*nav["items"], *nav["foot"]]]
+    assert len(set(letters)) == len(letters)
+    client.force_login(member.user)
+    page = client.get(overview(member.project)).content.decode()
+    for letter in letters:
+        assert page.count(f'data-go="{letter}"') == 1
+        assert f"<kbd>g</kbd><kbd>{letter}</kbd>" in page
