@@ -18,7 +18,7 @@ from postdeploy.idempotency import Claim
 AHEAD = timedelta(minutes=10)
 #: Older samples fall out of the longest roll-up at once.
 OLDEST = timedelta(days=2 * 366)
-TOO_OLD = f"Is older than {OLDEST.days} days, which is as long as anything is kept."
+TOO_OLD = f"Is older than {OLDEST.days} days: nothing is taken from so long ago."
 
 
 class Untimely(Exception):
