@@ -85,6 +85,19 @@ class _Scene:
         """The values that show a finding."""
         return self.samples.get(self.lines.get(finding.pk, 0), NOTHING)
 
+    def up(self, finding: Finding) -> Samples:
+        """The readings of a finding's check: 1 up, 0 down."""
+        return self.samples.get(self.ups.get(finding.pk, 0), NOTHING)
+
+    def span(self, finding: Finding) -> Times:
+        """What its picture spans: from the first value on to the end, so that a silence is seen.
+
+        It moves on with each value and each whole minute only, so that a page on which nothing happens stays the same.
+        """
+        known = [part.times for part in (self.line(finding), self.up(finding)) if len(part.times)]
+        first = max(self.start.timestamp(), min((float(times[0]) for times in known), default=0.0))
+        return first, max((self.end - MINUTE).timestamp(), first + 1, *(float(times[-1]) for times in known))
+
 
 def finding_pictures(
     findings: Sequence[Finding], deployment: Deployment, *, until: datetime
@@ -107,8 +120,9 @@ def finding_pictures(
 
 
 def _window(deployment: Deployment, until: datetime) -> tuple[datetime, datetime]:
-    """As long before the deployment as after it, between a quarter of an hour and a day."""
+    """As long before the deployment as after it, between a quarter of an hour and a day; to the minute."""
     live_at = deployment.finished_at or deployment.occurred_at
+    until = until.replace(second=0, microsecond=0)
     before = min(max(until - live_at, SHORTEST), LONGEST)
     return live_at - before, until + MINUTE
 
@@ -157,7 +171,8 @@ def _picture(finding: Finding, scene: _Scene) -> FindingPicture:
     expected = None if is_response and facts.get("unit") != "ms" else expected_of(facts, scene.since)
     band = "" if expected else "usual before"
     expected = expected or (_usual(samples, scene.since) if is_response else None)
-    chart = line_chart(samples, unit=unit, marks=scene.marks, limit=_limit(finding, unit))
+    span, limit = scene.span(finding), _limit(finding, unit)
+    chart = line_chart(samples, unit=unit, marks=scene.marks, limit=limit, window=span)
     if expected:
         _with_band(chart, expected, scene.since)
     chart |= {"band": band} if band else {}
@@ -219,11 +234,9 @@ def _with_band(chart: Chart, expected: Expected, since: float | None) -> None:
 
 
 def _strip(finding: Finding, scene: _Scene) -> Strip | None:
-    up = scene.samples.get(scene.ups.get(finding.pk, 0), NOTHING)
+    up, (first, last) = scene.up(finding), scene.span(finding)
     if finding.health_check_id is None or not len(up.times):
         return None
-    first = max(scene.start.timestamp(), float(up.times[0]))
-    last = max(scene.end.timestamp() - MINUTE.total_seconds(), first + 1)
     slots = np.clip(((up.times - first) / (last - first) * SLOTS).astype(int), 0, SLOTS - 1)
     counts = np.bincount(slots, minlength=SLOTS)
     failed = np.bincount(slots[up.values < 0.5], minlength=SLOTS)

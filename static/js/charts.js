@@ -39,7 +39,7 @@
   const charts = new Map();        // root element -> {plot, text, data, readout, src, etag, at}
 
   /* --- words --- */
-  const time = seconds => new Date(seconds * 1000).toLocaleTimeString('en-GB', { hour: '2-digit', minute: '2-digit', timeZone: zone });
+  const time = (seconds, isFine) => new Date(seconds * 1000).toLocaleTimeString('en-GB', { hour: '2-digit', minute: '2-digit', ...(isFine && { second: '2-digit' }), timeZone: zone });
   const day = seconds => new Date(seconds * 1000).toLocaleDateString('en-GB', { day: 'numeric', month: 'short', timeZone: zone });
   const span = data => (data.window ? data.window[1] - data.window[0] : data.times.at(-1) - data.times[0]) || 0;
   const since = seconds => seconds ? `+${window.pd.duration(seconds)}` : 'release';
@@ -195,7 +195,7 @@
   function axes(chart, colours) {
     const common = { stroke: colours['ink-2'], font: `11px ${FONT}`, ticks: { show: false }, gap: 4 };
     const unit = chart.data.unit || '', { relative } = chart.data;
-    const times = (_, splits, __, ___, step) => splits.map(at => relative ? since(at) : step >= 86_400 ? day(at) : time(at));
+    const times = (_, splits, __, ___, step) => splits.map(at => relative ? since(at) : step >= 86_400 ? day(at) : time(at, step < 60));
     const wide = (_, labels) => Math.max(...(labels || ['']).map(label => label.length), 4) * 6 + 12;
     return [
       { ...common, size: 24, grid: { show: false }, values: times, space: 70, ...(relative && { incrs: [60, 300, 600, 900, 1800, 3600, 7200, 10_800, 21_600, 43_200, 86_400, 172_800, 604_800] }) },

@@ -1,6 +1,6 @@
 """What is drawn beside a finding: the line, what was expected of it, up and down, ordinary moments, small lines."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
@@ -137,6 +137,16 @@ def test_a_reading_now_and_then_is_no_gap_and_a_silence_is_one(world):
     assert set(states[-20:]) == {"none"}
 
 
+def test_the_line_and_the_strip_span_the_same_time_though_nothing_answers(world):
+    down = world.check(up=lambda minute: minute < 0, since=-120, until=75, name="Gone")
+    world.fill(down.series.get(aspect="response_time"), 50, -120, 0, 1.0)
+    finding = FindingFactory(verdict=world.verdict(), key="check:9", health_check=down, facts={"unit": "%"})
+    picture = finding_pictures([finding], world.deployment, until=at(75))[finding.pk]
+    assert picture.chart["times"][-1] < at(0).timestamp()
+    assert picture.chart["window"] == [picture.strip.start.timestamp(), picture.strip.end.timestamp()]
+    assert picture.chart["window"][1] >= at(74).timestamp()
+
+
 def test_a_metric_has_no_strip(world):
     assert picture_of(world, "metric:p95").strip is None
 
@@ -188,6 +198,13 @@ def test_all_pictures_take_the_same_number_of_queries(world, django_assert_num_q
     many = [*findings, *(FindingFactory(verdict=world.verdict(), series=findings[0].series) for _ in range(5))]
     with django_assert_max_num_queries(len(one) + 2):
         finding_pictures(many, world.deployment, until=at(75))
+
+
+def test_a_page_on_which_nothing_happens_stays_the_same_within_a_minute(world):
+    findings = list(world.verdict().findings.select_related("series__metric", "health_check"))
+    first, second = (at(74) + timedelta(seconds=seconds) for seconds in (5, 50))
+    for draw in (finding_pictures, small_lines):
+        assert draw(findings, world.deployment, until=first) == draw(findings, world.deployment, until=second)
 
 
 def test_times_of_the_band_are_those_of_the_line(world):
