@@ -27,7 +27,9 @@ from postdeploy.api import (
     StrictSerializer,
     Word,
     cursor_page,
+    etag_of,
     paged_response,
+    refuse_if_changed,
 )
 from postdeploy.fields import Text
 from postdeploy.lib.secrets import SecretUnreadable
@@ -206,14 +208,14 @@ class Checks(Endpoint):
 
 
 class Check(Endpoint):
-    """One health check."""
+    """One health check. Its ETag is of its definition: how it stands does not change it."""
 
     scopes = {"GET": READ, "PATCH": WRITE, "DELETE": WRITE}
 
     @operation("read_check", summary="Read a health check", responses={200: CheckOutput}, errors=[404])
     def get(self, request: ApiRequest, check: int) -> Response:
         """Return what it asks and how it stands."""
-        return Response(shown(request, [check_of(request, check)])[0])
+        return answered(request, check_of(request, check))
 
     @operation(
         "change_check",
@@ -221,14 +223,17 @@ class Check(Endpoint):
         request=ChangeInput,
         responses={200: CheckOutput},
         errors=[404],
+        is_guarded=True,
         description="`options` and `conditions` are replaced whole, `secrets` one by one. The kind stays.",
     )
     def patch(self, request: ApiRequest, check: int) -> Response:
         """Change what was named."""
-        row = check_of(request, check)
         values = self.body(ChangeInput)
-        changed = saved(request, row, {**values, "environment": row.environment})
-        return Response(shown(request, [changed])[0])
+        with transaction.atomic():
+            row = check_of(request, check, is_locked=True)
+            refuse_if_changed(request, check_etag(row))
+            changed = saved(request, row, {**values, "environment": row.environment})
+        return answered(request, changed)
 
     @operation(
         "delete_check",
@@ -236,12 +241,16 @@ class Check(Endpoint):
         request=Nothing,
         responses={204: None},
         errors=[404],
+        is_guarded=True,
         description="It goes with its readings and outages; verdicts keep what they say of it.",
     )
     def delete(self, request: ApiRequest, check: int) -> Response:
         """Delete it."""
         self.body(Nothing)
-        services.delete_check(check=check_of(request, check))
+        with transaction.atomic():
+            row = check_of(request, check, is_locked=True)
+            refuse_if_changed(request, check_etag(row))
+            services.delete_check(check=row)
         return Response(status=204)
 
 
@@ -275,12 +284,24 @@ class Resume(Endpoint):
         return Response(shown(request, [check_of(request, check)])[0])
 
 
-def check_of(request: ApiRequest, pk: int) -> HealthCheck:
+def check_of(request: ApiRequest, pk: int, *, is_locked: bool = False) -> HealthCheck:
     """Return the check; Refused (404) when there is none that the token may see."""
-    row = checks_for_api(token_of(request).project, environment="").filter(pk=pk).first() if pk < 2**62 else None
+    rows = checks_for_api(token_of(request).project, environment="")
+    rows = rows.select_for_update(of=("self",), no_key=True) if is_locked else rows
+    row = rows.filter(pk=pk).first() if pk < 2**62 else None
     if row is None:
         raise Refused(404, "There is no such check in this token's project.", code="not_found")
     return row
+
+
+def check_etag(check: HealthCheck) -> str:
+    """Return the ETag of what people set of a check."""
+    return etag_of([check.pk, check.version, check.paused_at])
+
+
+def answered(request: ApiRequest, check: HealthCheck) -> Response:
+    """Return a check with its ETag."""
+    return Response(shown(request, [check])[0], headers={"ETag": check_etag(check)})
 
 
 def saved(request: ApiRequest, check: HealthCheck | None, values: Mapping[str, Any]) -> HealthCheck:

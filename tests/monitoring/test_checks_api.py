@@ -155,3 +155,21 @@ def test_a_refused_check_leaves_no_environment_behind(api, environment):
 )
 def test_secrets_that_cannot_be_sent_as_meant_name_their_own_field(api, secrets, pointer):
     assert pointer in pointers(made(api, secrets=secrets))
+
+
+def test_nobody_s_change_is_undone_by_somebody_who_did_not_see_it(api, environment):
+    check = HealthCheckFactory(environment=environment)
+    path = f"/checks/{check.pk}"
+    first = api.get(f"/api/v1{path}")["ETag"]
+    HealthCheck.objects.update(state="DOWN")
+    assert api.get(f"/api/v1{path}")["ETag"] == first, "how it stands is no change"
+
+    def change(etag, **fields):
+        headers = {"If-Match": etag}
+        return api.patch(f"/api/v1{path}", fields, content_type="application/json", headers=headers)
+
+    assert change(first, name="Till").status_code == 200
+    assert change(first, name="Shop").status_code == 412
+    assert api.delete(f"/api/v1{path}", headers={"If-Match": first}).status_code == 412
+    assert HealthCheck.objects.get().name == "Till"
+    assert change(api.get(f"/api/v1{path}")["ETag"], name="Shop").status_code == 200
