@@ -69,17 +69,17 @@ def series_of(case: Case) -> tuple[Series, Window]:
 
 
 def judge(cases: list[Case], look: LookPlan = ONLY_LOOK, minutes: float | None = None) -> list[tuple[Finding, float]]:
-    """The findings for the metrics of one deployment, in their order, with the seconds that each took."""
+    """The findings for the metrics of one deployment, in their order, with the seconds of CPU that each took."""
     found, seconds, window = [], [], Window(0, 0, 0, 0, 0)
     for place, case in enumerate(cases):
-        begin = time.perf_counter()
+        begin = time.process_time()
         series, window = series_of(case)
         if minutes is not None:
             window = replace(
                 window, closes_at=window.opens_at + 60 * LOOKS[-1], looked_at=window.opens_at + 60 * minutes
             )
         found.append(judge_metric(series, series, facts_of(case, f"m{place:03}"), window))
-        seconds.append(time.perf_counter() - begin)
+        seconds.append(time.process_time() - begin)
     judged = judge_deployment(found, window=window, look=look)
     by_key = {finding.key: finding for finding in judged.findings}
     return [(by_key[finding.key], took) for finding, took in zip(found, seconds, strict=True)]

@@ -9,6 +9,7 @@ from monitoring.judge import phrases
 from monitoring.judge.evidence import REACH_50, Evidence, gather
 from monitoring.judge.facts import BadDirection, Finding, FindingResult, MetricFacts, Reason, Series, Subject, Window
 from monitoring.judge.grid import Grid, lay_out
+from monitoring.judge.moments import quantile
 from monitoring.judge.ranks import MIN_AFTER, MIN_BEFORE
 
 #: Above the limit and yet too rare to be called ordinary.
@@ -203,10 +204,10 @@ def _picture(grid: Grid, found: Evidence, window: Window) -> dict[str, Any]:
     near = grid.before[-max(4 * grid.after.size, 48) :]
     near = near[np.isfinite(near)]
     values = near if near.size else known
-    low, high = (np.quantile(values, [0.05, 0.95]) - np.median(values)) * grid.size
+    low, high = ((quantile(values, share) - quantile(values, 0.5)) * grid.size for share in (0.05, 0.95))
     floor = 0.0 if known.min() >= 0 else -np.inf
     return {
-        "band": {"low": max(floor, found.before + float(low)), "high": found.before + float(high)},
+        "band": {"low": max(floor, found.before + low), "high": found.before + high},
         "ordinary": list(found.ordinary),
         "change": found.after - found.before,
         "forecast": _forecast(grid, found, window.deployed_at),

@@ -5,6 +5,7 @@ The part after a deployment is forecast in several simple ways from what came be
 of their errors is the noise: season, autocorrelation and the number of points come in by themselves.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -236,9 +237,9 @@ def standing(found: Floats) -> Standing:
 
 def spreads(errors: Floats) -> tuple[float, float]:
     """The size that two thirds of the errors keep within, and a root mean square that is at least that."""
-    sizes = np.abs(errors)
-    usual = quantile(sizes, 0.6827)
-    return usual, max(usual, root_mean_square(np.minimum(sizes, quantile(sizes, 0.97))))
+    sizes = np.sort(np.abs(errors))
+    usual = _at(sizes, 0.6827)
+    return usual, max(usual, root_mean_square(np.minimum(sizes, _at(sizes, 0.97))))
 
 
 def ratio(shift: float, spread: float) -> float:
@@ -252,7 +253,10 @@ def ratio(shift: float, spread: float) -> float:
 
 def quantile(values: Floats, share: float) -> float:
     """Of finite values, between neighbours in proportion; many times faster than numpy's on short rows."""
-    ordered = np.sort(values)
+    return _at(np.sort(values), share)
+
+
+def _at(ordered: Floats, share: float) -> float:
     place = share * (ordered.size - 1)
     low = int(place)
     high = min(low + 1, ordered.size - 1)
@@ -261,8 +265,11 @@ def quantile(values: Floats, share: float) -> float:
 
 def root_mean_square(sizes: Floats) -> float:
     """Without overflow."""
-    largest = float(np.max(sizes, initial=0.0))
-    return largest * float(np.sqrt(np.mean((sizes / largest) ** 2))) if largest else 0.0
+    largest = float(sizes.max()) if sizes.size else 0.0
+    if not largest:
+        return 0.0
+    shares = sizes / largest
+    return largest * math.sqrt(float(shares @ shares) / shares.size)
 
 
 def trimmed_mean(rows: Floats, trim: float = _TRIM) -> Floats:

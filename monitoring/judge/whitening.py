@@ -142,15 +142,16 @@ def patterns_of(moments: Moments, white: Whitening) -> Patterns:
     if moments.length != moments.judged:
         rows[:-1, settle + moments.length :] = np.nan
     length = settle + moments.judged
-    lasting = white.pattern(np.ones(length))
+    lasting, later = white.pattern(np.ones(length)), _later(white, moments, length)
     pulses = _pulses(white, length, settle + min(_RESTARTING, moments.judged // 3))
     first = pulses[: settle + 1] if moments.judged > 4 else pulses[:settle]
+    step, *onsets = _strengths(rows, _without(first, [lasting, *later]))
     sizes, before = _sizes(rows), _sizes(surprised.gather(-4 * moments.near_steps, 4 * moments.near_steps))
     all_of, core_of = _logarithm(trimmed_mean(sizes, 0.0)), _logarithm(trimmed_mean(sizes, _CORE))
     return Patterns(
-        step=_strength(rows, lasting, first),
-        settled=_strength(rows, lasting, pulses),
-        onset=_strongest(rows, white, moments, first),
+        step=step,
+        settled=_strengths(rows, _without(pulses, [lasting]))[0],
+        onset=_strongest(np.array(onsets)),
         unsteady=all_of,
         unsteady_core=core_of,
         restless=all_of - _logarithm(trimmed_mean(before, 0.0)),
@@ -158,17 +159,17 @@ def patterns_of(moments: Moments, white: Whitening) -> Patterns:
     )
 
 
-def _strongest(rows: Floats, white: Whitening, moments: Moments, nuisances: list[Floats]) -> Floats:
-    """Of steps that begin at the instant or after these shares of the window, the one that shows most."""
-    length = rows.shape[1]
+def _later(white: Whitening, moments: Moments, length: int) -> list[Floats]:
+    """What steps leave that begin when the window does or after these shares of it."""
     begins = sorted({moments.settle + int(share * moments.judged) for share in _ONSETS})
-    strengths = [
-        _strength(rows, white.pattern((np.arange(length) >= begin).astype(float)), nuisances) for begin in begins
-    ]
-    found = np.array(strengths)
-    strongest = np.argmax(np.abs(found), axis=0)
-    most: Floats = found[strongest, np.arange(found.shape[1])]
-    return most
+    return [white.pattern((np.arange(length) >= begin).astype(float)) for begin in begins]
+
+
+def _strongest(strengths: Floats) -> Floats:
+    """Of each column the one that is furthest from zero."""
+    places = np.argmax(np.abs(strengths), axis=0)
+    found: Floats = strengths[places, np.arange(strengths.shape[1])]
+    return found
 
 
 def _pulses(white: Whitening, length: int, count: int) -> list[Floats]:
@@ -176,14 +177,21 @@ def _pulses(white: Whitening, length: int, count: int) -> list[Floats]:
     return [white.pattern((np.arange(length) == place).astype(float)) for place in range(min(count, _MOST_PULSES))]
 
 
-def _strength(rows: Floats, pattern: Floats, nuisances: list[Floats]) -> Floats:
-    """The least-squares size of the pattern in its standard errors, what the nuisances can explain taken out."""
-    if nuisances:
-        basis, _ = np.linalg.qr(np.column_stack(nuisances))
-        pattern = pattern - basis @ (basis.T @ pattern)
+def _without(nuisances: list[Floats], patterns: list[Floats]) -> Floats:
+    """A row for each pattern, what the nuisances can explain taken out."""
+    shapes = np.array(patterns)
+    if not nuisances:
+        return shapes
+    basis, _ = np.linalg.qr(np.column_stack(nuisances))
+    left: Floats = shapes - (shapes @ basis) @ basis.T
+    return left
+
+
+def _strengths(rows: Floats, shapes: Floats) -> Floats:
+    """The least-squares size of each shape in its standard errors: a row for a shape, a column for a row."""
     known = np.isfinite(rows)
-    power = (known * pattern[None, :] ** 2).sum(axis=1)
-    found: Floats = np.where(known, rows, 0.0) @ pattern / np.sqrt(np.maximum(power, 1e-12))
+    power = shapes**2 @ known.T
+    found: Floats = shapes @ np.where(known, rows, 0.0).T / np.sqrt(np.maximum(power, 1e-12))
     return found
 
 
