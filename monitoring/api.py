@@ -164,15 +164,14 @@ class Gate(Endpoint):
         if not_modified(request, headers["ETag"]):
             return Response(status=304, headers=headers)
         rows = found_facts(found.watch.verdict_id)
-        is_shared = any("SHARED_BLAME" in row.facts.get("reasons", ()) for row in rows)
-        blame = blame_facts(found.watch.verdict_id, token_of(request).project) if is_shared else []
-        return Response(answer | _findings(rows) | {"blame": blame}, headers=headers)
+        blame = blame_facts(found.watch.verdict_id, token_of(request).project) if _is_shared(rows) else []
+        return Response(answer | _findings(rows, blame), headers=headers)
 
 
 def at_once(request: HttpRequest, deployment: uuid.UUID) -> HttpResponse | None:
     """Return the answer to somebody who may ask and asks well, after one query (304) or two; None for all others.
 
-    A token whose use has to be noted goes the long way too.
+    A token whose use has to be noted goes the long way too, and blame that is shared.
     """
     until = _QUERIES.get(request.META.get("QUERY_STRING", "")) if request.method == "GET" else None
     try:
@@ -190,8 +189,11 @@ def at_once(request: HttpRequest, deployment: uuid.UUID) -> HttpResponse | None:
     headers = _headers(found, answer, now) | {"Cache-Control": "private, no-cache", "Vary": "Authorization"}
     if not_modified(request, headers["ETag"]):
         return HttpResponse(status=304, headers=headers)
-    whole = answer | _findings(found_facts(found.watch.verdict_id))
-    return HttpResponse(JSONRenderer().render(whole), content_type="application/json", headers=headers)
+    rows = found_facts(found.watch.verdict_id)
+    if _is_shared(rows):
+        return None
+    whole = JSONRenderer().render(answer | _findings(rows, []))
+    return HttpResponse(whole, content_type="application/json", headers=headers)
 
 
 _QUERIES = {"": "initial", **{f"until={until}": until for until in UNTIL}}
@@ -225,13 +227,18 @@ def _written(values: dict[str, Any]) -> dict[str, Any]:
     return {name: format_time(value) if isinstance(value, datetime) else value for name, value in values.items()}
 
 
-def _findings(found: list[FoundFacts]) -> dict[str, Any]:
+def _is_shared(found: list[FoundFacts]) -> bool:
+    return any("SHARED_BLAME" in row.facts.get("reasons", ()) for row in found)
+
+
+def _findings(found: list[FoundFacts], blame: list[dict[str, Any]]) -> dict[str, Any]:
     unknown = [row for row in found if row.result == FindingResult.NO_DATA]
     return {
         "findings": [_finding(row) for row in found],
         "not_watched": [
             {"key": row.key, "name": row.name, "why": row.sentence.removeprefix(f"{row.name}: ")} for row in unknown
         ],
+        "blame": blame,
     }
 
 
