@@ -9,7 +9,7 @@ A share is a weight divided by the sum of all weights, and a weight is a product
   project is.
 - **place**: 1 in the same environment, a half where checks of both environments ask the same host, a fifth where
   another project's environment has the same name and tier.
-- **its own watch**: 1.5 where that had found it worse before this began, a half where it had found it healthy.
+- **its own watch**: 1.5 where that had found it worse before this began, a fifth where it had found it healthy.
 """
 
 import re
@@ -25,9 +25,9 @@ HALVES_AFTER = 1800.0
 PLAUSIBLE_FOR = 6 * 3600.0
 LEAST_OF_THE_JUDGED = 0.1
 NAMES_PART, NAMES_PROJECT = 4.0, 2.0
-WAS_WORSE, WAS_HEALTHY = 1.5, 0.5
+WAS_WORSE, WAS_HEALTHY = 1.5, 0.2
 #: A smaller share is not worth a word, nor are more than so many deployments.
-LEAST_SHARE, MOST = 0.05, 5
+LEAST_SHARE, MOST = 0.1, 5
 ANOTHER = "another deployment"
 
 

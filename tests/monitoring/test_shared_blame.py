@@ -149,14 +149,23 @@ def test_one_that_began_after_it_got_worse_does_not(world, search):
     assert judged(world).blame == []
 
 
-def test_one_that_was_found_healthy_before_weighs_less(world):
-    earlier = deploy(world.environment, -50, version="v1.9")
+def found_healthy(deployment):
     MonitoringPeriodFactory(
-        deployment=earlier, status="CLOSED", result="HEALTHY", closes_at=at(-20), decided_at=at(-20), next_look_at=None
+        deployment=deployment, status="CLOSED", result="HEALTHY", closes_at=at(-1), decided_at=at(-1), next_look_at=None
     )
+
+
+def test_one_that_was_found_healthy_shortly_before_weighs_less(world):
+    earlier = deploy(world.environment, -8, version="v1.9")
+    found_healthy(earlier)
     verdict = judged(world)
     assert verdict.blame[1]["because"][-1]["code"] == "WAS_HEALTHY"
     assert shares(verdict)[str(earlier.pk)] < 0.25
+
+
+def test_one_that_was_found_healthy_and_went_live_long_before_is_not_worth_a_word(world):
+    found_healthy(deploy(world.environment, -50, version="v1.9"))
+    assert judged(world).blame == []
 
 
 def test_one_that_went_live_during_the_roll_out_of_the_next_shares_the_blame_for_what_that_ones_watch_finds():

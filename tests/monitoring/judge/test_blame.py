@@ -125,7 +125,7 @@ def test_one_that_its_own_watch_found_bad_before_weighs_more_and_one_found_healt
     bad, well = (
         blamed(MINUTE, other(0.0, found=found, found_at=0.5 * MINUTE))["other"] for found in ("FAILED", "HEALTHY")
     )
-    assert (bad.share, well.share) == (0.6, 0.33)
+    assert (bad.share, well.share) == (0.6, 0.17)
 
 
 def test_what_its_own_watch_found_afterwards_says_nothing():
