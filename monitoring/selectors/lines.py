@@ -5,11 +5,12 @@ from datetime import datetime
 
 from monitoring import measures, store
 from monitoring.models import Series
-from monitoring.selectors.ratios import ratio_lines
+from monitoring.selectors.ratios import Read, ratio_lines
 from monitoring.store import NOTHING, Samples, thin
 
 __all__ = [
     "NOTHING",
+    "Read",
     "Samples",
     "is_counter",
     "lines_of",
@@ -21,20 +22,24 @@ __all__ = [
 ]
 
 
-def read_lines(rows: Collection[Series], start: datetime, end: datetime) -> dict[int, Samples]:
+def read_lines(
+    rows: Collection[Series], start: datetime, end: datetime, *, read: Read = store.read
+) -> dict[int, Samples]:
     """Return the samples of each series from `start` to before `end`, by its id; `rows` know their metric."""
     ratios = [row for row in rows if row.metric is not None and row.metric.is_ratio]
-    found = store.read([row.pk for row in rows], start, end)
+    found = read([row.pk for row in rows], start, end)
     for row in rows:
         if is_counter(row):
             found[row.pk] = Samples(*measures.rate(*found[row.pk]))
-    return found | ratio_lines(ratios, start, end) if ratios else found
+    return found | ratio_lines(ratios, start, end, read=read) if ratios else found
 
 
-def lines_of(series_ids: Collection[int], start: datetime, end: datetime) -> dict[int, Samples]:
+def lines_of(
+    series_ids: Collection[int], start: datetime, end: datetime, *, read: Read = store.read
+) -> dict[int, Samples]:
     """Return the same for series of which only the ids are known; one that is gone has no samples."""
     rows = list(Series.objects.filter(pk__in=list(series_ids)).select_related("metric"))
-    found = read_lines(rows, start, end)
+    found = read_lines(rows, start, end, read=read)
     return {series: found.get(series, NOTHING) for series in series_ids}
 
 

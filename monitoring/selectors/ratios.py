@@ -1,7 +1,7 @@
 """Series of ratios: two metrics' series with the same environment and labels, divided; such as the average of a
 histogram from its sum and count."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from datetime import datetime
 
 import numpy as np
@@ -14,12 +14,16 @@ from monitoring.store import NOTHING, Samples
 #: Counters are divided by what they grew in each minute; senders report at least so often.
 STEP = 60.0
 _Key = tuple[int, int, str]
+#: How samples are read: `store.read`, or what stands in for it.
+Read = Callable[[Collection[int], datetime, datetime], dict[int, Samples]]
 
 
-def ratio_lines(rows: Collection[Series], start: datetime, end: datetime) -> dict[int, Samples]:
+def ratio_lines(
+    rows: Collection[Series], start: datetime, end: datetime, *, read: Read = store.read
+) -> dict[int, Samples]:
     """Return the quotient of each series of a ratio, by its id; `rows` know their metric. Two queries and one read."""
     parts = _parts(rows)
-    raw = store.read([part.pk for part in parts.values()], start, end)
+    raw = read([part.pk for part in parts.values()], start, end)
     return {row.pk: _line(row, row.metric, parts, raw) for row in rows if row.metric is not None}
 
 

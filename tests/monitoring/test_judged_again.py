@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from monitoring import services, store
-from monitoring.models import DayChunk, Finding, Hold
+from monitoring.models import DayChunk, Finding, Hold, Series
 from monitoring.services import judging
 from tests.monitoring.store.clock import fold, stand_still
 from tests.monitoring.worlds import World, at
@@ -107,9 +107,25 @@ def test_samples_are_kept_as_long_as_the_verdict_and_judge_the_same(monkeypatch)
     assert not len(gone[world.series_of("other").pk].times)
 
 
-def test_samples_that_came_later_are_noticed():
+def test_samples_that_came_a_little_late_make_no_difference():
+    world = World().open()
+    world.check(up=lambda minute: minute < 50, response=world.noisy(80, 82))
+    world.metric("checkout_p95", world.noisy(310, 450), unit="ms")
+    world.metric("bytes_sent", lambda minute: 1000 * minute + 2e6, is_counter=True)
+    failed, asked = world.metric("failed", 2), world.metric("asked", world.noisy(100, 100))
+    world.metric("failed_share", 0, until=-1430, numerator=failed, denominator=asked)
+    world.judge(60)
+    before = services.judge_again(world.verdict()).to_dict()
+    assert before["findings"] == [finding.facts for finding in world.verdict().findings.all()]
+    series = [row.pk for row in Series.objects.all()]
+    for minute in (10.5, 59.9):
+        store_samples(series, [at(minute)] * len(series), [7.0] * len(series))
+    assert services.judge_again(world.verdict()).to_dict() == before
+
+
+def test_samples_that_came_an_hour_late_are_noticed():
     world = busy_world()
-    store_samples([world.series_of("checkout_p95").pk], [at(30.5)], [1.0])
+    store_samples([world.series_of("checkout_p95").pk], [at(-1.5)], [1.0])
     with pytest.raises(services.InputsChanged, match="Checkout p95"):
         services.judge_again(world.verdict())
 

@@ -19,6 +19,7 @@ from monitoring.services.evidence.anomalies import anomalies
 from monitoring.services.evidence.reading import moments, read_before, read_pinned
 from monitoring.services.evidence.references import NoReference, pinned_baseline
 from monitoring.services.evidence.shapes import Baseline, CheckEvidence, Evidence, MetricEvidence
+from monitoring.services.evidence.tails import AsOf
 from monitoring.services.evidence.volumes import volumes_of
 from monitoring.services.overlap import began_at
 
@@ -41,7 +42,8 @@ def gather(
     if not conditions_only:
         before = Baseline(*span, anomalies(period.environment, span, but=[period.deployment_id]))
         pinned, no_reference = _pinned(period, window)
-    metrics = tuple(_metrics(period, window, before, pinned, conditions_only))
+    read = AsOf(window.judged_until)
+    metrics = tuple(_metrics(period, window, before, pinned, conditions_only, read))
     if pinned and metrics and not any(metric.is_pinned for metric in metrics):
         no_reference, pinned = f"{pinned.version}, the pinned reference, has no samples any more", None
     return Evidence(
@@ -53,10 +55,11 @@ def gather(
         metric_span=(before.start, window.judged_until),
         check_span=check_span,
         metrics=metrics,
-        checks=tuple(_checks(period, window, check_span, is_first)),
+        checks=tuple(_checks(period, window, check_span, is_first, read)),
         before=before,
         pinned=pinned,
         no_reference=no_reference,
+        read=read,
     )
 
 
@@ -93,15 +96,20 @@ def _chance_limit(period: MonitoringPeriod) -> float:
 
 
 def _metrics(
-    period: MonitoringPeriod, window: Window, before: Baseline, pinned: Baseline | None, conditions_only: bool
+    period: MonitoringPeriod,
+    window: Window,
+    before: Baseline,
+    pinned: Baseline | None,
+    conditions_only: bool,
+    read: AsOf,
 ) -> Iterator[MetricEvidence]:
     series = _series_of_metrics(period, conditions_only)
     volumes = {} if conditions_only else volumes_of(series)
-    then = read_pinned(lambda start, end: read_lines(series, start, end), pinned, window) if pinned else {}
+    then = read_pinned(lambda start, end: read_lines(series, start, end, read=read), pinned, window) if pinned else {}
     under_it = {pk: found for pk, found in then.items() if (found.times < window.deployed_at).sum() >= LEAST_VALUES}
     others = [row for row in series if row.pk not in under_it]
     span = (before.start, window.judged_until)
-    found = under_it | read_before(lambda start, end: read_lines(others, start, end), span)
+    found = under_it | read_before(lambda start, end: read_lines(others, start, end, read=read), span)
     for row in series:
         samples = found[row.pk]
         facts = replace(_metric_facts(row), step_seconds=_step(samples), chance_limit=_chance_limit(period))
@@ -175,13 +183,13 @@ def _step(samples: Samples) -> float:
 
 
 def _checks(
-    period: MonitoringPeriod, window: Window, span: tuple[float, float], is_first: bool
+    period: MonitoringPeriod, window: Window, span: tuple[float, float], is_first: bool, read: AsOf
 ) -> Iterator[CheckEvidence]:
     checks = list(HealthCheck.objects.active().filter(environment=period.environment_id).order_by("name"))
     outages = _outages(checks, window, is_first)
     quiet = _maintenance(period, checks, window)
     series = dict(Series.objects.filter(health_check__in=checks, aspect=Series.UP).values_list("health_check_id", "pk"))
-    found = read_before(lambda start, end: lines_of(list(series.values()), start, end), span)
+    found = read_before(lambda start, end: lines_of(list(series.values()), start, end, read=read), span)
     for check in checks:
         series_id = series.get(check.pk, 0)
         facts = CheckFacts(

@@ -19,6 +19,7 @@ from monitoring.services.evidence.shapes import (
     LeftOut,
     MetricEvidence,
 )
+from monitoring.services.evidence.tails import AsOf
 
 
 def to_json(evidence: Evidence) -> dict[str, Any]:
@@ -39,6 +40,7 @@ def to_json(evidence: Evidence) -> dict[str, Any]:
         "no_reference": evidence.no_reference,
         "metrics": [_kept_metric(metric) for metric in evidence.metrics],
         "checks": [_kept_check(check) for check in evidence.checks],
+        "tails": evidence.read.to_json() if evidence.read else {},
     }
 
 
@@ -66,11 +68,12 @@ def _kept_check(check: CheckEvidence) -> dict[str, Any]:
 
 
 def from_json(inputs: Mapping[str, Any]) -> Evidence:
-    """Return the evidence that `to_json` was given; InputsChanged if samples came in later or are gone."""
+    """Return the evidence that `to_json` was given; InputsChanged if its samples are gone or others came in."""
     window = Window.from_dict(inputs["window"])
     metric_span, check_span = tuple(inputs["metric_span"]), tuple(inputs["check_span"])
     left_out = tuple(LeftOut.from_dict(one) for one in inputs.get("left_out", ()))
     pinned = Baseline.from_dict(inputs["reference"]) if inputs.get("reference") else None
+    read = AsOf.from_json(inputs.get("tails", {}))
     return Evidence(
         window=window,
         look=LookPlan(**inputs["look"]),
@@ -79,21 +82,22 @@ def from_json(inputs: Mapping[str, Any]) -> Evidence:
         seed=inputs["seed"],
         metric_span=metric_span,
         check_span=check_span,
-        metrics=tuple(_metrics(inputs["metrics"], metric_span, pinned, window)),
-        checks=tuple(_checks(inputs["checks"], check_span)),
+        metrics=tuple(_metrics(inputs["metrics"], metric_span, pinned, window, read)),
+        checks=tuple(_checks(inputs["checks"], check_span, read)),
         before=Baseline(metric_span[0], window.deployed_at, left_out),
         pinned=pinned,
         no_reference=inputs.get("no_reference", ""),
+        read=read,
     )
 
 
 def _metrics(
-    rows: Sequence[Mapping[str, Any]], span: tuple[float, float], pinned: Baseline | None, window: Window
+    rows: Sequence[Mapping[str, Any]], span: tuple[float, float], pinned: Baseline | None, window: Window, read: AsOf
 ) -> list[MetricEvidence]:
     under_it = [row["series"] for row in rows if row.get("is_pinned")]
-    found = read_before(_reader([row["series"] for row in rows if not row.get("is_pinned")]), span)
+    found = read_before(_reader([row["series"] for row in rows if not row.get("is_pinned")], read), span)
     if pinned and under_it:
-        found |= read_pinned(_reader(under_it), pinned, window)
+        found |= read_pinned(_reader(under_it, read), pinned, window)
     return [
         MetricEvidence(
             MetricFacts.from_dict(row["facts"]),
@@ -108,8 +112,8 @@ def _metrics(
     ]
 
 
-def _checks(rows: Sequence[Mapping[str, Any]], span: tuple[float, float]) -> list[CheckEvidence]:
-    found = read_before(_reader([row["series"] for row in rows]), span)
+def _checks(rows: Sequence[Mapping[str, Any]], span: tuple[float, float], read: AsOf) -> list[CheckEvidence]:
+    found = read_before(_reader([row["series"] for row in rows], read), span)
     return [
         CheckEvidence(
             CheckFacts.from_dict(row["facts"]),
@@ -136,8 +140,8 @@ def hold(evidence: Evidence, *, verdict_id: int) -> None:
         store.hold(with_parts(series), *moments(span), verdict_id=verdict_id)
 
 
-def _reader(series: Sequence[int]) -> Reader:
-    return lambda start, end: lines_of(series, start, end)
+def _reader(series: Sequence[int], read: AsOf) -> Reader:
+    return lambda start, end: lines_of(series, start, end, read=read)
 
 
 def _imprint(samples: Series) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from monitoring.judge import stretches
 from monitoring.judge.facts import CheckFacts, MetricFacts, OutageFacts, Series, Window
 from monitoring.judge.looks import LookPlan
 from monitoring.judge.stretches import Stretch
+from monitoring.services.evidence.tails import AsOf
 
 
 class InputsChanged(Exception):
@@ -137,7 +138,8 @@ class Evidence:
 
     `before` is the time right before the deployment, `pinned` the reference to compare with instead, where there is
     one; `no_reference` says why one that was asked for could not be used. `window` tells what is left out of the time
-    before, which with a reference is nothing; `window_for` has what holds for one metric.
+    before, which with a reference is nothing; `window_for` has what holds for one metric. `read` knows which of the
+    newest samples there were.
     """
 
     window: Window
@@ -152,6 +154,7 @@ class Evidence:
     before: Baseline
     pinned: Baseline | None = None
     no_reference: str = ""
+    read: AsOf | None = None
 
     def baseline_of(self, metric: MetricEvidence) -> Baseline:
         """What one metric is compared with."""
