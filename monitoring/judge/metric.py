@@ -250,7 +250,11 @@ def _rarity_sentence(found: Evidence, *, went_up: bool, is_unclear: bool) -> str
         said = f"A change this big happened at {phrases.rarity(*found.rarities[went_up])}"
     else:
         said = "The history is too short to say how often that happens"
-    return f"{said}: it cannot be told apart from an ordinary moment." if is_unclear else f"{said}."
+    if not is_unclear:
+        return f"{said}."
+    if found.rarities and not found.rarities[went_up][0]:
+        return f"{said}, which are too few to call it rare."
+    return f"{said}: it cannot be told apart from an ordinary moment."
 
 
 # The hard limit: a condition of its own, history or not.

@@ -303,7 +303,9 @@ class Engine:
         self.batch.changed[planned.pk] = planned
 
     def _polled_until(self) -> dict[int, int]:
-        """Return for each shard the time before which every slot was read."""
+        """Return for each shard the time before which every slot was read; none while no shard is ours."""
+        if not self.plan.shards:
+            return {}
         now_us = min(self.clock.now_us(), self.plan.next_due_us())
         until_us = dict.fromkeys(self.plan.shards, now_us)
         for planned, _, slot_us in self._running.values():

@@ -6,7 +6,9 @@ from typing import Any
 from django.core.exceptions import ValidationError
 
 from deployments.models import Deployment, DeploymentStatus, Environment
-from monitoring.models import POLICY_OF_TIER, MonitoringPolicy
+from monitoring.models import POLICY_OF_TIER, MonitoringPolicy, Retention
+
+DAY_SECONDS = 86_400
 
 
 def ensure_policy(*, environment: Environment) -> MonitoringPolicy:
@@ -20,7 +22,7 @@ def ensure_policy(*, environment: Environment) -> MonitoringPolicy:
 def save_policy(*, environment: Environment, now: datetime, **changes: Any) -> MonitoringPolicy:
     """Change how `environment` will be watched; periods under way keep the policy they began with.
 
-    Raises django's ValidationError naming the field that is out of range, or a reference that cannot be one.
+    Raises django's ValidationError naming the field: out of range, beyond what is kept, or no reference.
     """
     del now  # a policy has no time of its own: each period carries the one it began with
     _refuse_reference(changes.get("reference"), environment)
@@ -30,6 +32,8 @@ def save_policy(*, environment: Environment, now: datetime, **changes: Any) -> M
     for name, value in changes.items():
         setattr(policy, name, value)
     policy.full_clean(exclude=["environment"])
+    if "baseline_seconds" in changes:
+        _refuse_baseline(policy)
     policy.save()
     return policy
 
@@ -37,6 +41,14 @@ def save_policy(*, environment: Environment, now: datetime, **changes: Any) -> M
 def pin_reference(*, deployment: Deployment, now: datetime) -> MonitoringPolicy:
     """Compare what will be deployed to the same environment with how it was under `deployment`."""
     return save_policy(environment=deployment.environment, now=now, reference=deployment)
+
+
+def _refuse_baseline(policy: MonitoringPolicy) -> None:
+    """What a deployment is compared with must still be kept."""
+    kept = Retention.objects.filter(project=policy.environment.project_id).first() or Retention()
+    if policy.baseline_seconds > kept.raw_days * DAY_SECONDS:
+        sentence = f"Samples are kept for {kept.raw_days} d: compare with less, or keep them longer under Retention."
+        raise ValidationError({"baseline_seconds": sentence})
 
 
 def _refuse_reference(reference: Deployment | None, environment: Environment) -> None:

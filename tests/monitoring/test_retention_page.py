@@ -56,6 +56,14 @@ def test_nonsense_is_refused_with_the_fix(environment, changes, field, part):
     assert not Retention.objects.exists()
 
 
+def test_a_deployment_is_not_compared_with_more_than_is_kept(environment):
+    with pytest.raises(ValidationError) as refused:
+        services.save_policy(environment=environment, now=timezone.now(), baseline_seconds=31 * 86_400)
+    assert "Samples are kept for 30 d: compare with less" in refused.value.message_dict["baseline_seconds"][0]
+    save(environment, raw_days=31)
+    services.save_policy(environment=environment, now=timezone.now(), baseline_seconds=31 * 86_400)
+
+
 def test_the_page_shows_the_defaults_and_keeps_what_is_typed(person, environment):
     page = person.get(url(environment, "settings/retention/"))
     assert 'value="730"' in page.content.decode()

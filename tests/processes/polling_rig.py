@@ -38,7 +38,7 @@ class Rig:
             [sys.executable, "-m", "tests.processes.polling_console"],
             cwd=ROOT, env=self.environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
         )  # fmt: skip
-        self.broker = Celery(broker=embedded.celery_url(self.servers.redis_url))
+        self.broker = Celery(broker=embedded.celery_url(self.servers.redis_url), set_as_current=False)
 
     # --- the database ---
 

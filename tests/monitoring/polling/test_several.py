@@ -1,9 +1,10 @@
 """Several processes: they share the work, no slot is read twice, and what one held when it died another takes over."""
 
 import pytest
+from django.db import OperationalError
 
 from monitoring.models import SHARDS, Failure, PollShard, Prober, SecondOpinion
-from monitoring.polling import grid
+from monitoring.polling import Engine, grid
 from tests.factories import EnvironmentFactory
 from tests.monitoring.polling.harness import NOW, Poller, again, at, check_of, microseconds, readings, slot_of
 from tests.targets import Answer
@@ -176,3 +177,15 @@ def test_alone_nobody_is_asked(up):
     up.set(status=503)
     poller.round(at(slot_of(check, NOW)))
     assert not SecondOpinion.objects.exists()
+
+
+def test_a_process_that_begins_while_the_database_is_away_has_nothing_to_poll_yet(monkeypatch):
+    def away(*arguments, **named):
+        raise OperationalError("connection refused")
+
+    monkeypatch.setattr("monitoring.polling.shards.report", away)
+    engine = Engine(is_stopping=lambda: False)
+    try:
+        assert engine.run(lambda: True) == 0
+    finally:
+        engine.close()
