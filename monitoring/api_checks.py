@@ -22,14 +22,15 @@ from postdeploy.api import (
     Flag,
     Line,
     Moment,
+    Nothing,
     PageQuery,
-    Refused,
     StrictSerializer,
     Word,
     cursor_page,
     etag_of,
     paged_response,
     refuse_if_changed,
+    row_at,
 )
 from postdeploy.fields import Text
 from postdeploy.lib.secrets import SecretUnreadable
@@ -89,10 +90,6 @@ class CheckInput(ChangeInput):
         default="http",
         error_messages={"invalid_choice": f"Must be one of: {', '.join(kind.lower() for kind, _ in CHOICES)}."},
     )
-
-
-class Nothing(StrictSerializer):
-    """An empty body."""
 
 
 # --- what comes out ---------------------------------------------------------------------------------------------------
@@ -287,11 +284,7 @@ class Resume(Endpoint):
 def check_of(request: ApiRequest, pk: int, *, is_locked: bool = False) -> HealthCheck:
     """Return the check; Refused (404) when there is none that the token may see."""
     rows = checks_for_api(token_of(request).project, environment="")
-    rows = rows.select_for_update(of=("self",), no_key=True) if is_locked else rows
-    row = rows.filter(pk=pk).first() if pk < 2**62 else None
-    if row is None:
-        raise Refused(404, "There is no such check in this token's project.", code="not_found")
-    return row
+    return row_at(rows, pk, "check", is_locked=is_locked)
 
 
 def check_etag(check: HealthCheck) -> str:

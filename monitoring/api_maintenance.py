@@ -18,12 +18,14 @@ from postdeploy.api import (
     Flag,
     Line,
     Moment,
+    Nothing,
     PageQuery,
-    Refused,
     StrictSerializer,
     cursor_page,
+    field_faults,
     one_of,
     paged_response,
+    row_at,
 )
 from postdeploy.lib.times import format_time
 from postdeploy.openapi import operation
@@ -108,10 +110,6 @@ class WindowInput(StrictSerializer):
     every_week = Flag(required=False, help_text="Again at the same time of each week, counted in UTC.")
 
 
-class Nothing(StrictSerializer):
-    """An empty body."""
-
-
 class Windows(Endpoint):
     """The maintenance of the token's project."""
 
@@ -155,7 +153,7 @@ class Windows(Endpoint):
         try:
             window = services.plan_maintenance(project=project, by=None, now=request.now, **given)
         except ValidationError as error:
-            raise serializers.ValidationError(dict(error.message_dict)) from None
+            raise field_faults(error, {}) from None
         return Response(_shown(request, [window])[0], status=201)
 
 
@@ -182,10 +180,7 @@ class WindowEnd(Endpoint):
 def _found(request: ApiRequest, pk: int) -> MaintenanceWindow:
     """Return the window; Refused (404) when there is none that the token may see."""
     rows = MaintenanceWindow.objects.of(token_of(request).project).select_related(*PARTS)
-    row = rows.filter(pk=pk).first() if pk < 2**62 else None
-    if row is None:
-        raise Refused(404, "There is no such maintenance in this token's project.", code="not_found")
-    return row
+    return row_at(rows, pk, "maintenance")
 
 
 def _shown(request: ApiRequest, items: list[MaintenanceWindow]) -> list[dict[str, Any]]:

@@ -4,7 +4,6 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.db.models import QuerySet
 from rest_framework import serializers
 from rest_framework.response import Response
 
@@ -18,15 +17,17 @@ from postdeploy.api import (
     Endpoint,
     Flag,
     Line,
+    Nothing,
     PageQuery,
-    Refused,
     StrictSerializer,
     Word,
     cursor_page,
     etag_of,
+    field_faults,
     one_of,
     paged_response,
     refuse_if_changed,
+    row_at,
 )
 from postdeploy.openapi import operation
 
@@ -117,10 +118,6 @@ class ObjectiveInput(ObjectiveChange):
     environment = Line(max_length=100)
     name = Line(max_length=100)
     guard = Flag(required=False, help_text="Make its two rules, too: for a fast burn and for a slow one.")
-
-
-class Nothing(StrictSerializer):
-    """An empty body."""
 
 
 # --- operations -------------------------------------------------------------------------------------------------------
@@ -215,12 +212,8 @@ class OneObjective(Endpoint):
 
 def _found(request: ApiRequest, pk: int, *, is_locked: bool = False) -> Objective:
     """Return the objective; Refused (404) when there is none that the token may see."""
-    rows: QuerySet[Objective] = Objective.objects.of(token_of(request).project).select_related(*PARTS)
-    rows = rows.select_for_update(of=("self",), no_key=True) if is_locked else rows
-    row = rows.filter(pk=pk).first() if pk < 2**62 else None
-    if row is None:
-        raise Refused(404, "There is no such objective in this token's project.", code="not_found")
-    return row
+    rows = Objective.objects.of(token_of(request).project).select_related(*PARTS)
+    return row_at(rows, pk, "objective", is_locked=is_locked)
 
 
 def objective_etag(row: Objective) -> str:
@@ -255,6 +248,4 @@ def _saved(request: ApiRequest, row: Objective | None, environment: Environment,
     try:
         return services.save_objective(environment=environment, now=request.now, objective=row, **fields)
     except ValidationError as error:
-        names = {"health_check": "check"}
-        faults = {names.get(name, name): sentences for name, sentences in error.message_dict.items()}
-        raise serializers.ValidationError(faults) from None
+        raise field_faults(error, {"health_check": "check"}) from None

@@ -5,7 +5,6 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.db.models import QuerySet
 from rest_framework import serializers
 from rest_framework.response import Response
 
@@ -32,15 +31,17 @@ from postdeploy.api import (
     Flag,
     Line,
     Moment,
+    Nothing,
     PageQuery,
-    Refused,
     StrictSerializer,
     Word,
     cursor_page,
     etag_of,
+    field_faults,
     one_of,
     paged_response,
     refuse_if_changed,
+    row_at,
 )
 from postdeploy.openapi import operation
 
@@ -228,10 +229,6 @@ def _idle(given: dict[str, Any]) -> dict[str, str]:
     return faults
 
 
-class Nothing(StrictSerializer):
-    """An empty body."""
-
-
 # --- operations -------------------------------------------------------------------------------------------------------
 
 
@@ -314,12 +311,8 @@ class Rule(Endpoint):
 
 def _rule_of(request: ApiRequest, pk: int, *, is_locked: bool = False) -> AlertRule:
     """Return the rule; Refused (404) when there is none that the token may see."""
-    rows: QuerySet[AlertRule] = AlertRule.objects.of(token_of(request).project).select_related(*RULE_PARTS, "project")
-    rows = rows.select_for_update(of=("self",), no_key=True) if is_locked else rows
-    row = rows.filter(pk=pk).first() if pk < 2**62 else None
-    if row is None:
-        raise Refused(404, "There is no such rule in this token's project.", code="not_found")
-    return row
+    rows = AlertRule.objects.of(token_of(request).project).select_related(*RULE_PARTS, "project")
+    return row_at(rows, pk, "rule", is_locked=is_locked)
 
 
 def rule_etag(rule: AlertRule) -> str:
@@ -357,9 +350,7 @@ def _saved(project: Project, rule: AlertRule | None, fields: dict[str, Any], now
     try:
         return services.save_rule(project=project, now=now, rule=rule, **fields)
     except ValidationError as error:
-        names = {"health_check": "check"}
-        faults = {names.get(name, name): sentences for name, sentences in error.message_dict.items()}
-        raise serializers.ValidationError(faults) from None
+        raise field_faults(error, {"health_check": "check"}) from None
 
 
 def _shown(rules: list[AlertRule]) -> list[dict[str, Any]]:

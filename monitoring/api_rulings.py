@@ -21,6 +21,7 @@ from postdeploy.api import (
     StrictSerializer,
     Word,
     cursor_page,
+    field_faults,
     paged_response,
 )
 from postdeploy.openapi import operation
@@ -103,7 +104,7 @@ class Rulings(Endpoint):
                 now=request.now,
             )
         except ValidationError as error:
-            raise serializers.ValidationError(_named(error)) from None
+            raise field_faults(error, {"key": "finding", "deployment": "non_field_errors"}) from None
         return Response(RulingOutput(ruling).data, status=201)
 
     def _deployment(self, request: ApiRequest, pk: uuid.UUID) -> Deployment:
@@ -111,8 +112,3 @@ class Rulings(Endpoint):
         if row is None:
             raise Refused(404, "There is no such deployment in this token's project.", code="not_found")
         return row
-
-
-def _named(error: ValidationError) -> dict[str, Any]:
-    names = {"key": "finding", "deployment": "non_field_errors"}
-    return {names.get(name, name): sentences for name, sentences in error.message_dict.items()}

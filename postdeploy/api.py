@@ -12,7 +12,7 @@ from datetime import datetime
 from http import HTTPMethod
 from typing import Any, TypeVar, cast
 
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.db.models import Model, QuerySet
 from django.http import Http404, HttpRequest, HttpResponseBase
 from django.utils import timezone
@@ -27,7 +27,7 @@ from rest_framework.response import Response
 from rest_framework.serializers import Serializer
 from rest_framework.views import APIView
 
-from postdeploy.fields import Flag, Line, Moment, StrictSerializer, Text, Url, Word
+from postdeploy.fields import Flag, Line, Moment, Nothing, StrictSerializer, Text, Url, Word
 from postdeploy.idempotency import Replay, answer_once, key_of
 from postdeploy.paging import PageQuery, cursor_page, paged_response
 from postdeploy.parsers import max_body_bytes, read_body
@@ -39,6 +39,7 @@ __all__ = [
     "Flag",
     "Line",
     "Moment",
+    "Nothing",
     "PageQuery",
     "Refused",
     "StrictSerializer",
@@ -48,14 +49,18 @@ __all__ = [
     "conditional_response",
     "cursor_page",
     "etag_of",
+    "field_faults",
     "not_modified",
     "one_of",
     "paged_response",
     "problem_from_exception",
     "refuse_if_changed",
+    "row_at",
 ]
 
 SAFE = {"GET", "HEAD"}
+#: A larger number in an address is the key of no row, and the database would refuse it.
+LARGEST_KEY = 2**62
 Values = TypeVar("Values", bound=Serializer[Any])
 Row = TypeVar("Row", bound=Model)
 
@@ -272,6 +277,22 @@ def refuse_if_changed(request: Request, etag: str) -> None:
         return
     detail = "It was changed meanwhile: read it again, and send the ETag of what you then see in If-Match."
     raise Refused(412, detail, code="precondition_failed", headers={"ETag": etag})
+
+
+def row_at(rows: QuerySet[Row], pk: int, noun: str, *, is_locked: bool = False) -> Row:
+    """Return the row that an address names, locked if it is to be changed; Refused (404) when `rows` have none such."""
+    rows = rows.select_for_update(of=("self",), no_key=True) if is_locked else rows
+    row = rows.filter(pk=pk).first() if pk < LARGEST_KEY else None
+    if row is None:
+        raise Refused(404, f"There is no such {noun} in this token's project.", code="not_found")
+    return row
+
+
+def field_faults(error: ValidationError, names: Mapping[str, str]) -> serializers.ValidationError:
+    """Return a service's refusal as the API's; `names` are those of fields that are called otherwise in the body."""
+    return serializers.ValidationError(
+        {names.get(name, name): sentences for name, sentences in error.message_dict.items()}
+    )
 
 
 def one_of(rows: QuerySet[Row], name: str) -> Row:

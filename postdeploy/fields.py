@@ -42,6 +42,10 @@ class StrictSerializer(serializers.Serializer[Any]):
         return {name: [serializers.ErrorDetail(message, code="unknown_field")] for name in unknown}
 
 
+class Nothing(StrictSerializer):
+    """An empty body."""
+
+
 class Line(serializers.CharField):
     """One line of text. A number is not taken for one: 1.10 would become 1.1."""
 
