@@ -6,7 +6,7 @@ from dataclasses import replace
 import cramjam
 
 from monitoring.models import MetricLimits
-from tests.api_examples import Request, example
+from tests.api_examples.registry import Request, example
 from tests.factories import EnvironmentFactory
 
 PUSHED, PROTOBUF = b"orders 1\n", "application/x-protobuf"
