@@ -9,30 +9,8 @@ from tests.factories import (
     HealthCheckFactory,
 )
 from tests.monitoring.pages.people import somebody, text_of, url
-from tests.targets import Target
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def environment():
-    return EnvironmentFactory()
-
-
-@pytest.fixture
-def person(environment):
-    """A maintainer of the project."""
-    return somebody(environment, Role.MAINTAINER)
-
-
-# --- the form ---------------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def target(settings):
-    settings.PROBE_NETWORKS = ("127.0.0.0/8",)
-    with Target() as running:
-        yield running
 
 
 def values(environment, **changes):

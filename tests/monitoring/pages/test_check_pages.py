@@ -31,11 +31,6 @@ def environment():
     return EnvironmentFactory(name="production")
 
 
-@pytest.fixture
-def person(environment):
-    return somebody(environment, Role.MAINTAINER)
-
-
 def aspects(check, now, count=60, **values):
     """Store readings of each aspect, one a minute up to now; a value is a number, or a function of the minutes ago."""
     for aspect, value in values.items():

@@ -24,17 +24,6 @@ from tests.samples import store_samples
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def environment():
-    return EnvironmentFactory()
-
-
-@pytest.fixture
-def person(environment):
-    """A maintainer of the project."""
-    return somebody(environment, Role.MAINTAINER)
-
-
 def read(check, values, *, step=60, until=None):
     """Store readings of a check: response times, None for a failed one, ending now."""
     until = until or timezone.now()

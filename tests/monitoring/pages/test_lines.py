@@ -9,17 +9,12 @@ from django.test.utils import CaptureQueriesContext
 
 from monitoring.selectors.lines import lines_of, read_lines, response_times, unit_of
 from monitoring.selectors.subjects import Subject, read_subject, series_of, subject_of
-from tests.factories import EnvironmentFactory, HealthCheckFactory, MetricFactory, SeriesFactory
+from tests.factories import HealthCheckFactory, MetricFactory, SeriesFactory
 from tests.samples import store_samples
 
 pytestmark = pytest.mark.django_db
 T0 = datetime(2026, 11, 19, 12, tzinfo=UTC)
 END = T0 + timedelta(hours=1)
-
-
-@pytest.fixture
-def environment():
-    return EnvironmentFactory()
 
 
 def series(environment, values, *, step=60, labels=None, **metric):

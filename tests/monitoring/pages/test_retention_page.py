@@ -9,23 +9,13 @@ from django.utils import timezone
 from deployments.models import Role
 from monitoring import services, store
 from monitoring.models import Retention
-from tests.factories import EnvironmentFactory, MetricFactory, MonitoringPolicyFactory, SeriesFactory
+from tests.factories import MetricFactory, MonitoringPolicyFactory, SeriesFactory
 from tests.monitoring.pages.people import somebody, text_of, url
 from tests.monitoring.store.clock import fold, stand_still
 from tests.samples import store_samples
 
 pytestmark = pytest.mark.django_db
 DAYS = {"raw_days": 30, "minute_days": 90, "hour_days": 730}
-
-
-@pytest.fixture
-def environment():
-    return EnvironmentFactory()
-
-
-@pytest.fixture
-def person(environment):
-    return somebody(environment, Role.MAINTAINER)
 
 
 def save(environment, **changes):

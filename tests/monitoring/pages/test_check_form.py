@@ -9,30 +9,12 @@ from django.utils import timezone
 from deployments.models import Role
 from monitoring.models import HealthCheck, Ping
 from monitoring.probes import Kind
-from tests.factories import EnvironmentFactory, HealthCheckFactory
+from tests.factories import HealthCheckFactory
 from tests.monitoring.pages.people import somebody, url
 from tests.monitoring.probing import speaking
-from tests.targets import Target
 
 pytestmark = pytest.mark.django_db
 MASK = "••••••"
-
-
-@pytest.fixture
-def environment():
-    return EnvironmentFactory()
-
-
-@pytest.fixture
-def person(environment):
-    return somebody(environment, Role.MAINTAINER)
-
-
-@pytest.fixture
-def target(settings):
-    settings.PROBE_NETWORKS = ("127.0.0.0/8",)
-    with Target() as running:
-        yield running
 
 
 def text_of(response):
