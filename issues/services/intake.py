@@ -51,7 +51,8 @@ def open_issues(*, now: datetime) -> int:
     outages = outages.select_related("health_check__environment__project").order_by("confirmed_at", "pk")
     findings = findings.select_related(
         "health_check", "series__health_check", "verdict__period__environment__project", "verdict__period__deployment"
-    ).order_by("verdict__looked_at", "position", "pk")
+    )
+    findings = findings.defer("verdict__inputs").order_by("verdict__looked_at", "position", "pk")
     return (
         each(
             outages,

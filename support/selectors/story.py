@@ -135,7 +135,11 @@ def issue_story(issue: Issue, *, tiers: Sequence[SupportTier], reader: Any, now:
 
 
 def _seen(issue: Issue, reader: Any) -> list[Seen]:
-    rows = list(issue.occurrences.select_related("outage__health_check", "finding__verdict__period"))
+    rows = list(
+        issue.occurrences.select_related("outage__health_check", "finding__verdict__period").defer(
+            "finding__verdict__inputs"
+        )
+    )
     stored = [row.finding.facts.get("blame", ()) if row.finding else () for row in rows]
     blames = blames_of(stored, Deployment.objects.visible_to(reader))
     return [

@@ -84,6 +84,7 @@ def _announce_verdicts(channel: NotificationChannel, now: datetime) -> int:
         period__deployment__project=channel.project_id,
         looked_at__gte=_since(channel, now),
     ).select_related("period__environment", "period__deployment__project")
+    rows = rows.defer("inputs")  # all that was judged, which no message tells
     # one message for a period and a result: what is completed at the end of a period is not news
     fresh = _unheard(rows, channel, "period:", "period_id", ":", "result").order_by("looked_at", "pk")
     kind = NotificationKind.VERDICT_REACHED
