@@ -12,6 +12,7 @@ from pathlib import Path
 import django
 import pytest
 from django.core.cache import cache
+from hypothesis import settings as properties
 from xdist.scheduler import LoadScopeScheduling
 
 from postdeploy import embedded
@@ -21,6 +22,11 @@ SETTINGS_OF_THE_USER = ("BIND", "SITE_URL", "DEBUG", "DEMO", "ALLOWED_HOSTS", "L
 #: What one process of xdist runs from end to end: it shares a browser or an installation. (pytest-xdist 3.8
 #: does not see its own mark `xdist_group` under pytest 9.2.)
 TOGETHER = ("tests/browser/", "tests/processes/test_ingest_faults.py")
+#: A check of a change tries the same examples each time, so that what is red was made red by the change; how long an
+#: example takes is not tested. Others are looked for on purpose: make test ARGS="--hypothesis-profile=explore".
+properties.register_profile("same", derandomize=True, deadline=None)
+properties.register_profile("explore", deadline=None)
+properties.load_profile("same")
 SERVERS = pytest.StashKey[embedded.Embedded]()
 DIRECTORY = pytest.StashKey[Path]()
 

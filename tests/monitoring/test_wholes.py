@@ -1,7 +1,7 @@
 """The mean over parts holds for whatever was sent."""
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from monitoring.judge.facts import Series
@@ -13,6 +13,12 @@ series = st.lists(st.tuples(st.floats(0, 1e5), number), max_size=12).map(
 )
 
 
+def one(value):
+    return Series(np.array([0.0]), np.array([value]))
+
+
+@example([(one(3.7e-142), one(8.4e-284))], 10.0)  # their product is too small for a number
+@example([(one(1e150), one(1e200))], 10.0)
 @settings(max_examples=200)
 @given(st.lists(st.tuples(series, series), min_size=1, max_size=4), st.floats(10, 1e4))
 def test_any_samples_make_a_mean_or_none(parts, step):

@@ -101,20 +101,24 @@ def weighed_mean(values: Sequence[Series], volumes: Sequence[Series], step: floa
         return Series.empty()
     start = float(times.min()) // step * step
     steps = int((float(times.max()) - start) // step) + 1
-    sums, known, total = np.zeros(steps), np.zeros(steps), np.zeros(steps)
-    for value, volume in zip(levels, counts, strict=True):
-        level, count = _means(value, start, step, steps), _means(volume, start, step, steps)
-        count = np.maximum(np.nan_to_num(count), 0.0)
-        has_value = np.isfinite(level)
-        with np.errstate(over="ignore"):  # what is beyond all numbers is no sample either
-            sums += np.where(has_value, level, 0.0) * count
-        known += np.where(has_value, count, 0.0)
-        total += count
+    level = np.array([_means(series, start, step, steps) for series in levels])
+    count = np.maximum(np.nan_to_num([_means(series, start, step, steps) for series in counts]), 0.0)
+    weights = np.where(np.isfinite(level), count, 0.0)
+    known, total = weights.sum(axis=0), count.sum(axis=0)
     good = (known > 0) & (known >= (1 - _UNKNOWN) * total)
     middles = np.asarray(start + (np.flatnonzero(good) + 0.5) * step, np.float64)
-    with np.errstate(over="ignore", invalid="ignore"):
-        means = np.asarray(sums[good] / known[good], np.float64)
-    return Series(middles, means)
+    return Series(middles, _mean(level[:, good], weights[:, good]))
+
+
+def _mean(level: Floats, weights: Floats) -> Floats:
+    """Return the weighed mean of each column; it lies between the values that weigh, whatever is rounded."""
+    has_weight = weights > 0
+    most = weights.max(axis=0, initial=0.0)
+    shares = weights / most
+    mean = (np.where(has_weight, level, 0.0) * (shares / shares.sum(axis=0))).sum(axis=0)
+    lowest, highest = np.where(has_weight, level, np.inf).min(axis=0), np.where(has_weight, level, -np.inf).max(axis=0)
+    found: Floats = np.clip(mean, lowest, highest)
+    return found
 
 
 def _means(series: Series, start: float, step: float, steps: int) -> Floats:
