@@ -130,6 +130,11 @@ class DeploymentView:
         return self.compared.left_out_words if self.compared else ""
 
     @property
+    def planned(self) -> Sequence[tuple[datetime, datetime]]:
+        """When planned maintenance was left out of what was judged."""
+        return self.compared.planned if self.compared else ()
+
+    @property
     def deployment_id(self) -> str:
         """As stretches of a line name it."""
         return str(self.story.deployment.pk)

@@ -15,6 +15,10 @@ Stretch = tuple[float, float]
 DAY, WEEK = 86_400.0, 604_800.0
 #: So much of a history, and so many values, have to remain when something is left out of it; otherwise nothing is.
 LEAST_LEFT, LEAST_VALUES = 1 / 3, 6
+#: Planned work that takes no more than this share of a window is a gap in it; more parts it in two.
+_SMALL_GAP = 0.1
+#: What followed such work is judged by itself when it is at least this share of the longest part, and so many steps.
+_LATEST_PART, _LATEST_STEPS = 0.25, 6
 
 
 def merged(stretches: Iterable[Stretch]) -> tuple[Stretch, ...]:
@@ -110,6 +114,46 @@ def on_a_stopped_clock(
     opens_at, closes_at, looked_at = _stopped(np.array([window.opens_at, window.closes_at, window.looked_at]), quiet)
     at = replace(window, opens_at=float(opens_at), closes_at=float(closes_at), looked_at=float(looked_at))
     return seen, at, _outage(outage, quiet)
+
+
+def undisturbed(window: Window, stopped: Sequence[Stretch], step: float) -> tuple[Window, ...]:
+    """The parts of a metric's window to judge when nothing measured in these stretches counts; without any, itself.
+
+    A metric has its hours, so its clock cannot stand still. Short work in between is a gap. Longer work parts the
+    window: the longest part is judged, and the latest one as well, so that what got worse after the work is not missed;
+    each is compared with ordinary moments of its own length, and settles anew. Of a window that lies in planned work
+    altogether nothing is left: it is returned as it is.
+    """
+    begin = max(window.opens_at, window.deployed_at)
+    quiet = cut(stopped, begin, window.judged_until)
+    free = between(quiet, begin, window.judged_until)
+    if not quiet or not free:
+        return (window,)
+    whole = (free[0][0], free[-1][1])
+    if whole[1] - whole[0] - seconds(free) <= _SMALL_GAP * (whole[1] - whole[0]):
+        return (_part(window, whole),)
+    latest, longest = free[-1], max(free, key=lambda part: (part[1] - part[0], part))
+    least = max(_LATEST_PART * (longest[1] - longest[0]), _LATEST_STEPS * step + window.settle_seconds)
+    is_more = latest != longest and latest[1] - latest[0] >= least
+    return tuple(_part(window, part) for part in ((longest, latest) if is_more else (longest,)))
+
+
+def between(quiet: Sequence[Stretch], start: float, end: float) -> tuple[Stretch, ...]:
+    """What lies between stretches that are merged, from ``start`` to ``end``."""
+    edges = [start, *(edge for stretch in quiet for edge in stretch), end]
+    return merged(zip(edges[::2], edges[1::2], strict=True))
+
+
+def _part(window: Window, part: Stretch) -> Window:
+    """A window that is judged in ``part`` alone; it is over when the whole one is."""
+    begin = max(window.opens_at, window.deployed_at)
+    is_over = window.looked_at >= window.closes_at
+    return replace(
+        window,
+        settle_seconds=window.settle_seconds + part[0] - begin,
+        looked_at=min(window.looked_at, part[1]),
+        closes_at=min(window.closes_at, part[1]) if is_over else window.closes_at,
+    )
 
 
 def _stopped(times: Floats, quiet: Sequence[Stretch]) -> Floats:

@@ -4,6 +4,7 @@ import uuid
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from django.db.models import Case, Exists, F, OuterRef, Q, When, Window
@@ -41,13 +42,17 @@ def references_for(policies: Sequence[MonitoringPolicy]) -> dict[int, list[Deplo
 
 @dataclass(frozen=True)
 class ComparedWith:
-    """What a verdict was compared with. `version` is of a pinned reference, `left_out` lists what did not count."""
+    """What a verdict was compared with. `version` is of a pinned reference, `left_out` lists what did not count.
+
+    `planned` are the stretches of planned maintenance that were left out of what was judged.
+    """
 
     deployment: uuid.UUID | None
     version: str
     left_out: tuple[str, ...]
     seconds_left_out: float
     no_reference: str
+    planned: tuple[tuple[datetime, datetime], ...] = ()
 
     @property
     def left_out_words(self) -> str:
@@ -67,16 +72,26 @@ def compared_with(inputs: Mapping[str, Any]) -> ComparedWith:
         left_out=tuple(_named(left_out)),
         seconds_left_out=sum(end - start for start, end in _together(left_out)),
         no_reference=inputs.get("no_reference", ""),
+        planned=_planned(inputs),
     )
 
 
 def comparison_of(verdict_id: int | None) -> ComparedWith | None:
     """Return what the verdict of this id was compared with; None without one. One query."""
-    kept = ("inputs__left_out", "inputs__reference", "inputs__no_reference")
+    kept = (
+        "inputs__left_out", "inputs__reference", "inputs__no_reference", "inputs__planned", "inputs__window__opens_at"
+    )  # fmt: skip
     row = Verdict.objects.filter(pk=verdict_id).values(*kept).first() if verdict_id else None
     if row is None:
         return None
     return compared_with({name.removeprefix("inputs__"): value for name, value in row.items() if value is not None})
+
+
+def _planned(inputs: Mapping[str, Any]) -> tuple[tuple[datetime, datetime], ...]:
+    """Of the time that was judged; the period opens when the deployment is live, or the initial watch is over."""
+    opens_at = inputs.get("window__opens_at", 0.0)
+    spans = ((max(start, opens_at), end) for start, end in inputs.get("planned", ()))
+    return tuple((datetime.fromtimestamp(start, UTC), datetime.fromtimestamp(end, UTC)) for start, end in merged(spans))
 
 
 def _together(left_out: Sequence[Mapping[str, Any]]) -> tuple[tuple[float, float], ...]:

@@ -155,12 +155,12 @@ def _outages(findings: Iterable[Finding], start: datetime, end: datetime) -> Map
 
 
 def left_out_of(findings: Sequence[Finding]) -> list[Times]:
-    """Return the stretches that said nothing of what is normal, as the verdict of the findings kept them."""
+    """Return what said nothing of what is normal, and planned work since, as the verdict of the findings kept it."""
     verdict = findings[0].verdict_id if findings else None
     if verdict is None:
         return []
-    kept = Verdict.objects.filter(pk=verdict).values_list("inputs__window__left_out", flat=True).first()
-    pairs = [numbers(pair) for pair in kept] if isinstance(kept, list) else []
+    kept = Verdict.objects.filter(pk=verdict).values_list("inputs__window__left_out", "inputs__planned").first()
+    pairs = [numbers(pair) for found in kept or () if isinstance(found, list) for pair in found]
     return [(pair[0], pair[1]) for pair in pairs if len(pair) == 2]
 
 

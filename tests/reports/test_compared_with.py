@@ -1,9 +1,10 @@
 """A deployment's page says what it was compared with, what was left out of that, and lets it be pinned."""
 
 import pytest
+import time_machine
 
 from deployments.models import Role
-from tests.factories import DeploymentFactory
+from tests.factories import DeploymentFactory, MaintenanceWindowFactory
 from tests.monitoring.pages.people import somebody, text_of, url
 from tests.monitoring.test_mix_shift import SHIFTED, SLOWER, Shop
 from tests.monitoring.worlds import World, at
@@ -32,6 +33,19 @@ def test_where_nothing_was_left_out_nothing_is_said():
     world.metric("p95", world.noisy(310, 310))
     world.judge(60)
     assert "Left out" not in text_of(page_of(world))
+
+
+def test_when_planned_maintenance_was_left_out_of_what_was_judged_is_said():
+    world = World().open()
+    for starts, ends in ((-5, 5), (20, 40)):
+        MaintenanceWindowFactory(
+            project=world.environment.project, environment=world.environment, starts_at=at(starts), ends_at=at(ends)
+        )
+    world.metric("p95", world.noisy(310, 310))
+    world.judge(60)
+    with time_machine.travel(at(61), tick=False):
+        text = text_of(page_of(world))
+    assert "Left out: planned maintenance 12:00 – 12:05 , 12:20 – 12:40 ." in text
 
 
 def test_a_reference_is_named_with_a_link():

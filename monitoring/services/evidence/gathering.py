@@ -11,12 +11,12 @@ from deployments.models import Deployment
 from monitoring.judge.facts import CHANCE_LIMIT, BadDirection, CheckFacts, MetricFacts, MetricKind, OutageFacts, Window
 from monitoring.judge.facts import Series as Samples
 from monitoring.judge.looks import LookPlan
-from monitoring.judge.stretches import LEAST_VALUES
+from monitoring.judge.stretches import LEAST_VALUES, Stretch
 from monitoring.models import HealthCheck, MonitoringPeriod, Outage, Series, Stage
 from monitoring.selectors import lines_of, read_lines, unit_of
 from monitoring.selectors.quiet import Subject, quiet_spans
 from monitoring.services.evidence.anomalies import anomalies
-from monitoring.services.evidence.reading import moments, read_before, read_pinned
+from monitoring.services.evidence.reading import moments, outside, read_before, read_pinned
 from monitoring.services.evidence.references import NoReference, pinned_baseline
 from monitoring.services.evidence.shapes import Baseline, CheckEvidence, Evidence, MetricEvidence
 from monitoring.services.evidence.tails import AsOf
@@ -25,6 +25,10 @@ from monitoring.services.overlap import began_at
 
 #: How often a check failed before is told well enough by this much of its past.
 CHECK_BASELINE = timedelta(days=1)
+
+#: When work is planned, by the key of a check, or of everything in the environment.
+Quiet = Mapping[str, tuple[Stretch, ...]]
+_EVERYTHING = ""
 
 
 def gather(
@@ -43,7 +47,9 @@ def gather(
         before = Baseline(*span, anomalies(period.environment, span, but=[period.deployment_id]))
         pinned, no_reference = _pinned(period, window)
     read = AsOf(window.judged_until)
-    metrics = tuple(_metrics(period, window, before, pinned, conditions_only, read))
+    checks = list(HealthCheck.objects.active().filter(environment=period.environment_id).order_by("name"))
+    quiet = _maintenance(period, checks, window)
+    metrics = tuple(_metrics(period, window, before, pinned, conditions_only, read, quiet))
     if pinned and metrics and not any(metric.is_pinned for metric in metrics):
         no_reference, pinned = f"{pinned.version}, the pinned reference, has no samples any more", None
     return Evidence(
@@ -55,11 +61,12 @@ def gather(
         metric_span=(before.start, window.judged_until),
         check_span=check_span,
         metrics=metrics,
-        checks=tuple(_checks(period, window, check_span, is_first, read)),
+        checks=tuple(_checks(period, checks, window, check_span, is_first, read, quiet)),
         before=before,
         pinned=pinned,
         no_reference=no_reference,
         read=read,
+        planned=quiet[_EVERYTHING],
     )
 
 
@@ -88,6 +95,14 @@ def _pinned(period: MonitoringPeriod, window: Window) -> tuple[Baseline | None, 
         return None, str(reason)
 
 
+def _maintenance(period: MonitoringPeriod, checks: Sequence[HealthCheck], window: Window) -> Quiet:
+    """When work on everything and on each check was planned, from the roll-out to the look."""
+    subjects = [Subject(str(check.pk), period.environment, check.pk) for check in checks]
+    subjects.append(Subject(_EVERYTHING, period.environment))
+    found = quiet_spans(subjects, *moments((window.deployed_at, window.judged_until)))
+    return {key: tuple(spans) for key, spans in found.items()}
+
+
 def _chance_limit(period: MonitoringPeriod) -> float:
     return float(period.policy.get("chance_limit", CHANCE_LIMIT))
 
@@ -102,6 +117,7 @@ def _metrics(
     pinned: Baseline | None,
     conditions_only: bool,
     read: AsOf,
+    quiet: Quiet,
 ) -> Iterator[MetricEvidence]:
     series = _series_of_metrics(period, conditions_only)
     volumes = {} if conditions_only else volumes_of(series)
@@ -111,7 +127,8 @@ def _metrics(
     span = (before.start, window.judged_until)
     found = under_it | read_before(lambda start, end: read_lines(others, start, end, read=read), span)
     for row in series:
-        samples = found[row.pk]
+        planned = quiet.get(str(row.health_check_id), quiet[_EVERYTHING])
+        samples = outside(found[row.pk], planned)
         facts = replace(_metric_facts(row), step_seconds=_step(samples), chance_limit=_chance_limit(period))
         yield MetricEvidence(
             facts,
@@ -121,6 +138,7 @@ def _metrics(
             labels=row.labels,
             volume=volumes.get(row.pk, ""),
             is_pinned=row.pk in under_it,
+            maintenance=planned,
         )
 
 
@@ -183,11 +201,15 @@ def _step(samples: Samples) -> float:
 
 
 def _checks(
-    period: MonitoringPeriod, window: Window, span: tuple[float, float], is_first: bool, read: AsOf
+    period: MonitoringPeriod,
+    checks: Sequence[HealthCheck],
+    window: Window,
+    span: tuple[float, float],
+    is_first: bool,
+    read: AsOf,
+    quiet: Quiet,
 ) -> Iterator[CheckEvidence]:
-    checks = list(HealthCheck.objects.active().filter(environment=period.environment_id).order_by("name"))
     outages = _outages(checks, window, is_first)
-    quiet = _maintenance(period, checks, window)
     series = dict(Series.objects.filter(health_check__in=checks, aspect=Series.UP).values_list("health_check_id", "pk"))
     found = read_before(lambda start, end: lines_of(list(series.values()), start, end, read=read), span)
     for check in checks:
@@ -202,15 +224,6 @@ def _checks(
         )
         up, outage = found.get(series_id, Samples.empty()), outages.get(check.pk)
         yield CheckEvidence(facts, check.pk, series_id, up, outage, quiet[str(check.pk)])
-
-
-def _maintenance(
-    period: MonitoringPeriod, checks: Sequence[HealthCheck], window: Window
-) -> Mapping[str, tuple[tuple[float, float], ...]]:
-    """When work on each check was planned, from the roll-out to the look."""
-    subjects = [Subject(str(check.pk), period.environment, check.pk) for check in checks]
-    found = quiet_spans(subjects, *moments((window.deployed_at, window.judged_until)))
-    return {key: tuple(spans) for key, spans in found.items()}
 
 
 def _outages(checks: Sequence[HealthCheck], window: Window, is_first: bool) -> dict[int, OutageFacts]:

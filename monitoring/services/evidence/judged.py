@@ -1,6 +1,7 @@
 """A look's judgement, from its evidence alone: the same evidence gives the same judgement."""
 
 import logging
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -10,12 +11,30 @@ from monitoring.judge.check import judge_check
 from monitoring.judge.deployment import judge_deployment
 from monitoring.judge.facts import Finding, FindingResult, Judgement, Reason, Series, Subject, Window
 from monitoring.judge.metric import judge_metric
-from monitoring.judge.stretches import cut, inside, is_mostly_inside, on_a_stopped_clock, ordinary, seconds
+from monitoring.judge.stretches import (
+    Stretch,
+    between,
+    cut,
+    inside,
+    is_mostly_inside,
+    on_a_stopped_clock,
+    ordinary,
+    seconds,
+    undisturbed,
+)
 from monitoring.services.evidence.mixing import with_mixes
 from monitoring.services.evidence.shapes import Anomaly, Baseline, CheckEvidence, Evidence, MetricEvidence
 from monitoring.services.evidence.wholes import wholes_of
 
 logger = logging.getLogger(__name__)
+
+_WORST_FIRST = (
+    FindingResult.REGRESSED,
+    FindingResult.NO_DATA,
+    FindingResult.INCONCLUSIVE,
+    FindingResult.IMPROVED,
+    FindingResult.UNCHANGED,
+)
 
 
 def judge(evidence: Evidence) -> Judgement:
@@ -24,6 +43,9 @@ def judge(evidence: Evidence) -> Judgement:
     findings = with_mixes([_metric(metric, evidence) for metric in metrics], metrics, evidence.window)
     findings += [_check(check, evidence) for check in evidence.checks]
     judgement = judge_deployment(findings, window=evidence.window, look=evidence.look, is_last_look=evidence.is_last)
+    if evidence.is_last and _is_all_of_it(evidence.planned, evidence.window):
+        sentence = f"{judgement.sentence} Maintenance was planned all along."
+        judgement = replace(judgement, reasons=(*judgement.reasons, Reason.PLANNED), sentence=sentence)
     if evidence.no_reference:
         sentence = f"{judgement.sentence} Compared with the hours before: {evidence.no_reference}."
         return replace(judgement, reasons=(*judgement.reasons, Reason.NO_REFERENCE), sentence=sentence)
@@ -37,7 +59,8 @@ def judge(evidence: Evidence) -> Judgement:
 
 def _metric(metric: MetricEvidence, evidence: Evidence) -> Finding:
     try:
-        finding = replace(_with_baseline(metric, evidence), part_of=metric.metric if metric.labels else "")
+        finding = _planned(_with_baseline(metric, evidence), metric, evidence.window)
+        finding = replace(finding, part_of=metric.metric if metric.labels else "")
     except Exception:  # one odd metric must not keep the others from being judged
         logger.exception("%s could not be judged (series %s)", metric.facts.key, metric.series_id)
         return _failed(metric)
@@ -65,7 +88,40 @@ def _with_baseline(metric: MetricEvidence, evidence: Evidence) -> Finding:
 
 
 def _judged(metric: MetricEvidence, window: Window, evidence: Evidence) -> Finding:
-    return judge_metric(metric.samples, metric.samples, metric.facts, window, evidence.seed)
+    """The finding outside of planned work; of two parts the worse one, each with half the chance of a false alarm."""
+    parts = undisturbed(window, metric.maintenance, metric.facts.step_seconds)
+    facts = replace(metric.facts, chance_limit=metric.facts.chance_limit / len(parts))
+    findings = [judge_metric(metric.samples, metric.samples, facts, part, evidence.seed) for part in parts]
+    worst = min(findings, key=lambda found: (_WORST_FIRST.index(found.result), found.chance or 0.0))
+    return worst if worst.chance is None else replace(worst, chance=min(1.0, len(parts) * worst.chance))
+
+
+def _planned(finding: Finding, metric: MetricEvidence, window: Window) -> Finding:
+    """With a word on planned work in the time that was judged; a metric that had nothing else was not judged."""
+    planned = _since(metric.maintenance, window)
+    if not planned:
+        return finding
+    lasted = phrases.duration(seconds(planned))
+    if _is_all_of_it(planned, window):
+        words = f"{metric.facts.name} was not judged: maintenance was planned all along, {lasted}."
+        return replace(finding, reasons=(*finding.reasons, Reason.PLANNED), sentence=words)
+    if finding.result is FindingResult.NO_DATA and _was_measured(metric, window):
+        words = f"{metric.facts.name} stopped: no values since the planned maintenance."
+        finding = replace(finding, result=FindingResult.INCONCLUSIVE, sentence=words)
+    return _noted(finding, Reason.PLANNED, f"Planned maintenance of {lasted} was left out.")
+
+
+def _was_measured(metric: MetricEvidence, window: Window) -> bool:
+    return len(metric.samples.clean().between(window.judged_from, window.judged_until)) > 0
+
+
+def _since(planned: Sequence[Stretch], window: Window) -> tuple[Stretch, ...]:
+    return cut(planned, max(window.opens_at, window.deployed_at), window.judged_until)
+
+
+def _is_all_of_it(planned: Sequence[Stretch], window: Window) -> bool:
+    begin = max(window.opens_at, window.deployed_at)
+    return begin < window.judged_until and not between(_since(planned, window), begin, window.judged_until)
 
 
 def _inherited(finding: Finding, metric: MetricEvidence, window: Window, evidence: Evidence) -> Finding:

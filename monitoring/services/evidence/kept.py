@@ -8,9 +8,10 @@ from typing import Any
 from monitoring import store
 from monitoring.judge.facts import CheckFacts, MetricFacts, OutageFacts, Series, Window
 from monitoring.judge.looks import LookPlan
+from monitoring.judge.stretches import Stretch
 from monitoring.selectors import lines_of
 from monitoring.selectors.ratios import with_parts
-from monitoring.services.evidence.reading import Reader, moments, read_before, read_pinned
+from monitoring.services.evidence.reading import Reader, moments, outside, read_before, read_pinned
 from monitoring.services.evidence.shapes import (
     Baseline,
     CheckEvidence,
@@ -41,6 +42,7 @@ def to_json(evidence: Evidence) -> dict[str, Any]:
         "metrics": [_kept_metric(metric) for metric in evidence.metrics],
         "checks": [_kept_check(check) for check in evidence.checks],
         "tails": evidence.read.to_json() if evidence.read else {},
+        "planned": [list(span) for span in evidence.planned],
     }
 
 
@@ -52,6 +54,7 @@ def _kept_metric(metric: MetricEvidence) -> dict[str, Any]:
         "labels": dict(metric.labels),
         "volume": metric.volume,
         "is_pinned": metric.is_pinned,
+        "maintenance": [list(span) for span in metric.maintenance],
         **_imprint(metric.samples),
     }
 
@@ -88,6 +91,7 @@ def from_json(inputs: Mapping[str, Any]) -> Evidence:
         pinned=pinned,
         no_reference=inputs.get("no_reference", ""),
         read=read,
+        planned=_spans(inputs.get("planned", ())),
     )
 
 
@@ -98,6 +102,8 @@ def _metrics(
     found = read_before(_reader([row["series"] for row in rows if not row.get("is_pinned")], read), span)
     if pinned and under_it:
         found |= read_pinned(_reader(under_it, read), pinned, window)
+    planned = {row["series"]: _spans(row.get("maintenance", ())) for row in rows}
+    found = {pk: outside(samples, planned.get(pk, ())) for pk, samples in found.items()}
     return [
         MetricEvidence(
             MetricFacts.from_dict(row["facts"]),
@@ -107,6 +113,7 @@ def _metrics(
             labels=row.get("labels", {}),
             volume=row.get("volume", ""),
             is_pinned=row.get("is_pinned", False),
+            maintenance=planned[row["series"]],
         )
         for row, samples in _unchanged(rows, found)
     ]
@@ -121,7 +128,7 @@ def _checks(rows: Sequence[Mapping[str, Any]], span: tuple[float, float], read: 
             row["series"],
             samples,
             OutageFacts.from_dict(row["outage"]) if row["outage"] else None,
-            tuple((start, end) for start, end in row.get("maintenance", ())),
+            _spans(row.get("maintenance", ())),
         )
         for row, samples in _unchanged(rows, found)
     ]
@@ -138,6 +145,10 @@ def hold(evidence: Evidence, *, verdict_id: int) -> None:
         spans += [(then, under_it), ((evidence.window.deployed_at, evidence.window.judged_until), under_it)]
     for span, series in spans:
         store.hold(with_parts(series), *moments(span), verdict_id=verdict_id)
+
+
+def _spans(kept: Iterable[Sequence[float]]) -> tuple[Stretch, ...]:
+    return tuple((start, end) for start, end in kept)
 
 
 def _reader(series: Sequence[int], read: AsOf) -> Reader:

@@ -1,11 +1,12 @@
 """The samples behind a look, read the same way when it is taken and when it is judged again."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 
 import numpy as np
 
 from monitoring.judge.facts import Series, Window
+from monitoring.judge.stretches import Stretch, inside
 from monitoring.services.evidence.shapes import Baseline
 from monitoring.store import Samples
 
@@ -29,6 +30,12 @@ def read_pinned(read: Reader, pinned: Baseline, window: Window) -> dict[int, Ser
         )
         for key in now
     }
+
+
+def outside(samples: Series, planned: Sequence[Stretch]) -> Series:
+    """Return the samples without those of planned work, which say nothing of the deployment."""
+    kept = ~inside(samples.times, planned)
+    return samples if kept.all() else Series(samples.times[kept], samples.values[kept])
 
 
 def moments(span: tuple[float, float]) -> tuple[datetime, datetime]:

@@ -103,7 +103,8 @@ class MetricEvidence:
     """One metric's series from before and after; `series_id` says whose samples they are.
 
     `metric` and `labels` say of what it is a part, `volume` which metric counts what its values are means of.
-    `is_pinned`: what came before is the reference's.
+    `is_pinned`: what came before is the reference's. `maintenance` is when work on it was planned since the deployment;
+    `samples` are those outside of it.
     """
 
     facts: MetricFacts
@@ -113,6 +114,7 @@ class MetricEvidence:
     labels: Mapping[str, str] = field(default_factory=dict)
     volume: str = ""
     is_pinned: bool = False
+    maintenance: tuple[Stretch, ...] = ()
 
     @property
     def is_ours(self) -> bool:
@@ -139,7 +141,7 @@ class Evidence:
     `before` is the time right before the deployment, `pinned` the reference to compare with instead, where there is
     one; `no_reference` says why one that was asked for could not be used. `window` tells what is left out of the time
     before, which with a reference is nothing; `window_for` has what holds for one metric. `read` knows which of the
-    newest samples there were.
+    newest samples there were. `planned` is when work on the whole environment was planned since the deployment.
     """
 
     window: Window
@@ -155,6 +157,7 @@ class Evidence:
     pinned: Baseline | None = None
     no_reference: str = ""
     read: AsOf | None = None
+    planned: tuple[Stretch, ...] = ()
 
     def baseline_of(self, metric: MetricEvidence) -> Baseline:
         """What one metric is compared with."""

@@ -76,7 +76,9 @@ def _whole(parts: Sequence[MetricEvidence], counted: Counted) -> MetricEvidence:
         must_have_data=False,  # its parts say what is missing
     )
     samples = weighed_mean([part.samples for part in parts], volumes, step)
-    return MetricEvidence(facts, 0, samples, metric=first.metric, is_pinned=first.is_pinned)
+    return MetricEvidence(
+        facts, 0, samples, metric=first.metric, is_pinned=first.is_pinned, maintenance=first.maintenance
+    )
 
 
 def _step(parts: Sequence[MetricEvidence], counted: Counted) -> float:

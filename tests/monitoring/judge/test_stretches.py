@@ -16,12 +16,14 @@ from monitoring.judge.stretches import (
     LEAST_VALUES,
     WEEK,
     aligned,
+    between,
     cut,
     inside,
     is_mostly_inside,
     merged,
     on_a_stopped_clock,
     ordinary,
+    undisturbed,
 )
 from tests.monitoring.judge.makers import HOUR, MINUTE, T, after, history, metric, window
 
@@ -207,3 +209,48 @@ def test_settling_begins_when_work_planned_around_the_roll_out_is_over():
 def test_a_metric_of_one_value_survives_everything_left_out():
     one = Series(np.array([T - 60.0]), np.array([1.0]))
     assert judge_metric(one, one, MetricFacts(key="a", name="A"), without((T - DAY, T))).result is FindingResult.NO_DATA
+
+
+# --- the parts of a metric's window outside of planned work -----------------------------------------------------------
+
+
+def parts(*quiet, look=HOUR, closes=HOUR, settle=2 * MINUTE):
+    """Where the parts of an hour are judged, in minutes since it opened."""
+    whole = Window(opens_at=T, closes_at=T + closes, deployed_at=T, settle_seconds=settle, looked_at=T + look)
+    found = undisturbed(whole, [(T + start * MINUTE, T + end * MINUTE) for start, end in quiet], MINUTE)
+    return [((part.judged_from - T) / MINUTE, (part.judged_until - T) / MINUTE) for part in found]
+
+
+def test_between_stretches_lies_the_rest():
+    assert between([(1, 2), (4, 5)], 0, 6) == ((0, 1), (2, 4), (5, 6))
+    assert between([(0, 2), (4, 6)], 0, 6) == ((2, 4),)
+    assert between([(0, 6)], 0, 6) == ()
+    assert between([], 0, 6) == ((0, 6),)
+
+
+@pytest.mark.parametrize(
+    ("quiet", "judged"),
+    [
+        ([], [(2, 60)]),
+        ([(20, 25)], [(2, 60)]),  # a gap
+        ([(0, 20)], [(22, 60)]),  # it settles anew
+        ([(-30, 1)], [(3, 60)]),
+        ([(40, 60)], [(2, 40)]),
+        ([(10, 30)], [(32, 60)]),  # the longest part is the latest one
+        ([(30, 45)], [(2, 30), (47, 60)]),
+        ([(30, 57)], [(2, 30)]),  # too little came after it
+        ([(0, 60)], [(2, 60)]),  # nothing is left: said by the caller
+        ([(70, 80)], [(2, 60)]),
+    ],
+)
+def test_a_window_is_judged_in_the_parts_outside_of_planned_work(quiet, judged):
+    assert parts(*quiet) == judged
+
+
+def test_a_part_is_over_when_its_whole_window_is():
+    window_ = Window(opens_at=T, closes_at=T + HOUR, deployed_at=T, settle_seconds=0, looked_at=T + HOUR)
+    (part,) = undisturbed(window_, [(T + 40 * MINUTE, T + HOUR)], MINUTE)
+    assert part.looked_at == part.closes_at == T + 40 * MINUTE
+    at_noon = Window(opens_at=T, closes_at=T + HOUR, deployed_at=T, settle_seconds=0, looked_at=T + 50 * MINUTE)
+    (part,) = undisturbed(at_noon, [(T + 40 * MINUTE, T + HOUR)], MINUTE)
+    assert (part.looked_at, part.closes_at) == (T + 40 * MINUTE, T + HOUR)
