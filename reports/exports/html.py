@@ -134,6 +134,11 @@ def _tables(record: Record) -> dict[str, Table]:
             [(row.deployment, row.share, row.because) for row in record.verdict.blame],
             numbers=(1,),
         ),
+        "rulings": Table(
+            ("About", "Ruling", "Reason", "By", "Time"),
+            [(row.about, row.ruling, row.reason, row.by, moment(record, row.at)) for row in record.verdict.rulings],
+            short=(1, 4),
+        ),
         "escalations": Table(
             ("Time", "Issue", "From", "To", "Reason"),
             [(moment(record, row.at), row.issue, row.from_tier, row.to_tier, row.reason) for row in record.escalations],

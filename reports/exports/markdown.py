@@ -104,6 +104,12 @@ def _verdict(record: Record) -> Iterable[str]:
         yield _table(
             ("Deployment", "Share", "Because"), [(row.deployment, row.share, row.because) for row in verdict.blame]
         )
+    if verdict.rulings:
+        yield "What people said of it:"
+        yield _table(
+            ("About", "Ruling", "Reason", "By", "Time"),
+            [(row.about, row.ruling, row.reason, row.by, moment(record, row.at)) for row in verdict.rulings],
+        )
     if verdict.not_watched:
         yield "Not watched, which counts as unknown and never as healthy:"
         yield _list(*(f"{escape(row.name)}: {escape(row.reason)}" for row in verdict.not_watched))

@@ -11,7 +11,9 @@ from types import NoneType, UnionType
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 #: Grows when a field is added, renamed or moved, so that a reader can tell what it reads.
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
+#: Lists that the verdict got since the first version, by the version that brought them: an older summary has none.
+_VERDICT_HAS_SINCE = {"blame": 2, "rulings": 3}
 
 SUCCESS, FAILURE = "Success", "Failure"
 
@@ -127,6 +129,17 @@ class Blame:
 
 
 @dataclass(frozen=True, slots=True)
+class Ruling:
+    """What somebody said of the verdict, or of one finding (`about` names it), and why; all in words."""
+
+    about: str
+    ruling: str
+    reason: str
+    by: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Verdict:
     """Was it healthy afterwards? `state` is the API's word, `outcome` says how roll-out and watch went together."""
 
@@ -139,6 +152,7 @@ class Verdict:
     findings: tuple[Finding, ...] = ()
     not_watched: tuple[NotWatched, ...] = ()
     blame: tuple[Blame, ...] = ()
+    rulings: tuple[Ruling, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,11 +245,13 @@ def to_plain(record: Record) -> dict[str, Any]:
 
 def from_plain(plain: Any) -> Record:
     """Return the record that `to_plain` was given; RecordError names the first field that does not fit."""
-    if not isinstance(plain, Mapping) or plain.get("schema_version") not in (1, SCHEMA_VERSION):
+    written = plain.get("schema_version") if isinstance(plain, Mapping) else None
+    if type(written) is not int or not 1 <= written <= SCHEMA_VERSION:
         raise RecordError(f"schema_version must be {SCHEMA_VERSION}")
     fields = {key: value for key, value in plain.items() if key != "schema_version"}
-    if plain["schema_version"] == 1 and isinstance(plain.get("verdict"), Mapping):  # written before blame was shared
-        fields["verdict"] = {**plain["verdict"], "blame": []}
+    if isinstance(plain.get("verdict"), Mapping):
+        missing: dict[str, list[Any]] = {name: [] for name, since in _VERDICT_HAS_SINCE.items() if written < since}
+        fields["verdict"] = {**plain["verdict"], **missing}
     return _read(Record, fields, "")
 
 

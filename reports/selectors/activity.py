@@ -9,7 +9,7 @@ from django.db.models import Q, QuerySet
 
 from deployments.models import ConfigurationChange, Deployment, DeploymentEvent, SystemChange
 from issues.models import Issue, IssueEvent
-from monitoring.models import MonitoringPeriod
+from monitoring.models import MonitoringPeriod, Ruling
 from reports.models import DeploymentSummary, Lesson
 from support.models import Assignment
 
@@ -62,6 +62,8 @@ def _sources(since: datetime) -> Iterator[QuerySet[Any, tuple[uuid.UUID, datetim
     yield _rows(IssueEvent, "issue__deployment", "occurred_at", since)
     yield _rows(Assignment, "issue__deployment", "started_at", since)
     yield _rows(Lesson, "deployment", "created_at", since)
+    yield _rows(Ruling, "deployment", "at", since)
+    yield _rows(Ruling, "deployment", "replaced_at", since)
 
 
 def _rows(model: Any, deployment: str, at: str, since: datetime) -> QuerySet[Any, tuple[uuid.UUID, datetime]]:

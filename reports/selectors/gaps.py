@@ -4,11 +4,12 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import groupby
 
 from django.urls import reverse
 
 from monitoring.catalogue import BY_KEY, CATALOGUE
-from monitoring.models import Finding
+from monitoring.models import Finding, FindingResult
 from monitoring.selectors import NotWatched, not_watched, push_line
 from reports.selectors.finding_facts import facts_of
 from reports.selectors.story import Story
@@ -19,6 +20,8 @@ WANTED = ("error_rate", "response_time", "cpu_usage", "memory_usage", "transacti
 #: What every check measures from outside.
 _BY_CHECKS = {"service_status", "response_time"}
 _SILENT = {"NO_DATA", "GONE_SILENT"}
+#: Reasons of an unclear finding that was judged all the same: it is no gap.
+_JUDGED = {"ORDINARY", "RESTARTING", "TOO_MANY_COMPARED", "MIX_SHIFT", "WAS_WORSE"}
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,12 @@ class Gaps:
     more: list[Gap]
 
     @property
+    def groups(self) -> list[list[Gap]]:
+        """Those of `listed` with one and the same thing to say stand in one line; one that has its own line to send
+        stands alone."""
+        return [list(found) for _, found in groupby(self.listed, _said)]
+
+    @property
     def example(self) -> str:
         """The line that sends one of the others."""
         return self.more[0].snippet if self.more else ""
@@ -53,15 +62,33 @@ class Gaps:
 def watch_gaps(story: Story, now: datetime) -> Gaps:
     """Return what of the deployment and its environment is not watched, in a fixed number of queries."""
     rows = {finding.name: finding for finding in story.findings}
-    named = [_of_finding(story, rows[name], why) if name in rows else Gap(name, why) for name, why in story.not_watched]
+    unclear = [(name, why) for name, why in story.not_watched if name not in rows or not _is_judged(rows[name])]
+    named = [_of_finding(story, rows[name], why) if name in rows else Gap(name, why) for name, why in unclear]
     known = {gap.name for gap in named}
     today = [row for row in not_watched(story.deployment.environment, now) if row.name not in known]
     unsent = _unsent(today, has_check=bool(story.checks))
     kinds = {row.series.metric.kind for row in story.findings if row.series and row.series.metric}
-    standing = [_today(row) for row in today if not row.snippet and (not story.is_complete or not story.checks)]
+    standing = [_today(row) for row in today if not row.snippet and _stands(row, story)]
     wanted = [key for key, _ in unsent if key in WANTED and BY_KEY[key].kind not in kinds - {"OTHER"}]
     listed = [*named, *standing, *(gap for key, gap in unsent if key in wanted)]
     return Gaps(listed, [gap for key, gap in unsent if key not in wanted])
+
+
+def _said(gap: Gap) -> tuple[str, ...]:
+    is_alone = bool(gap.snippet) or gap.since is None
+    return (gap.why, f"{gap.since:%Y-%m-%d %H:%M}" if gap.since else "", gap.slug if is_alone else "")
+
+
+def _is_judged(finding: Finding) -> bool:
+    """Whether something is known of an unclear finding: it moved, but for a reason."""
+    reasons = facts_of(finding).get("reasons")
+    is_unclear = finding.result == FindingResult.INCONCLUSIVE
+    return is_unclear and isinstance(reasons, list) and not _JUDGED.isdisjoint(map(str, reasons))
+
+
+def _stands(row: NotWatched, story: Story) -> bool:
+    """Whether what is unknown today was so in the watch: what fell silent after its end says nothing of it."""
+    return not story.is_complete or (row.since is None and not story.checks)
 
 
 def _of_finding(story: Story, finding: Finding, why: str) -> Gap:

@@ -135,6 +135,7 @@ def _verdict(story: Story) -> plain.Verdict:
         findings=tuple(_finding(row) for row in story.judged) if is_decided else (),
         not_watched=tuple(plain.NotWatched(*row) for row in story.not_watched) if is_decided else (),
         blame=tuple(_blame(row) for row in _blamed(story)) if is_decided else (),
+        rulings=tuple(_rulings(story)),
     )
 
 
@@ -151,6 +152,21 @@ def _blame(row: Blamed) -> plain.Blame:
         share=words.quantity(row.percent, "%"),
         because="; ".join(row.because),
     )
+
+
+def _rulings(story: Story) -> Iterable[plain.Ruling]:
+    """What stands, on the deployment first, then on its findings in their order."""
+    names = {finding.key: finding.name for finding in story.findings}
+    known = [key for key in ("", *names) if key in story.rulings]
+    for key in [*known, *sorted(story.rulings.keys() - set(known))]:
+        row = story.rulings[key]
+        yield plain.Ruling(
+            about=names.get(key, key) or "The deployment",
+            ruling=row.get_kind_display(),
+            reason=row.reason,
+            by=row.who,
+            at=row.at,
+        )
 
 
 def _word(state: str) -> str:

@@ -1,6 +1,6 @@
 """All that is known of one deployment, for its page and its record."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -9,8 +9,9 @@ from django.db.models.functions import Lag
 
 from deployments.models import ConfigurationChange, Deployment, SystemChange
 from issues.models import UNRESOLVED, Issue, IssueEvent
-from monitoring.models import Finding, FindingResult, HealthCheck, MonitoringPeriod, Outage, Verdict
+from monitoring.models import Finding, FindingResult, HealthCheck, MonitoringPeriod, Outage, Ruling, Verdict
 from monitoring.selectors import findings_of_verdict, watch_states
+from monitoring.selectors.rulings import rulings_on
 from monitoring.watch import BAD, WatchState
 from reports.models import DeploymentSummary, Lesson
 from reports.selectors import happenings
@@ -23,7 +24,10 @@ LONGEST = 300
 
 @dataclass(frozen=True)
 class Story:
-    """One deployment with everything around it. `happenings` come newest first, `findings` what matters most first."""
+    """One deployment with everything around it. `happenings` come newest first, `findings` what matters most first.
+
+    `rulings` are those that stand, by the key of the finding; "" is the deployment as a whole.
+    """
 
     deployment: Deployment
     watch: WatchState
@@ -41,6 +45,7 @@ class Story:
     happenings: Sequence[Happening]
     is_cut: bool
     summary: DeploymentSummary | None
+    rulings: Mapping[str, Ruling]
 
     @property
     def final_looks(self) -> list[Verdict]:
@@ -146,6 +151,7 @@ def deployment_story(deployment: Deployment, now: datetime) -> Story:
         happenings=sorted(told, key=lambda row: (row.at, row.key), reverse=True),
         is_cut=any(len(rows) == LONGEST for rows in (issues, lessons, outages, events)),
         summary=deployment.summaries.order_by("-version").first(),
+        rulings=rulings_on(deployment),
     )
 
 

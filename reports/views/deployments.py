@@ -17,7 +17,6 @@ from django.views.decorators.http import require_POST, require_safe
 from deployments.models import Deployment, Project, Role, User
 from deployments.selectors import project_for, role_in
 from monitoring.selectors.blame import blame_of
-from monitoring.selectors.rulings import rulings_on
 from postdeploy.lib.htmx import live_page
 from reports import links, selectors, services, snippets
 from reports.deployment_view import DeploymentView, deployment_view
@@ -111,7 +110,7 @@ def deployment_page(
         "story": view.story,
         "blame": blame_of(look, request.user) if (look := view.story.standing_look) else [],
         "lesson": lesson,
-        "rulings": rulings_on(row),
+        "rulings": view.story.rulings,
         "ruling": ruling,
         "may_work": role.covers(Role.RESPONDER),
         "may_maintain": role.covers(Role.MAINTAINER),

@@ -17,6 +17,7 @@ from reports.exports.record import (
     OutstandingIssue,
     Record,
     ResolvedIssue,
+    Ruling,
     Stage,
     SuccessFactors,
     SystemChange,
@@ -75,6 +76,10 @@ def rolled_back():
             blame=(
                 Blame("v1.42.0 (this one)", "60 %", "it began 2 min after v1.42.0 went live"),
                 Blame("Another deployment", "40 %", "it began 3 min after another deployment went live"),
+            ),
+            rulings=(
+                Ruling("The deployment", "This was us", "The new query has no index.", "Mira Kowalski", at(11, 4, 9)),
+                Ruling("Orders per minute", "Not us", "A holiday.", "pipeline (API)", at(8, 0, day=20)),
             ),
         ),
         timeline=(

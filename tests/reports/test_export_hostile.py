@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from reports.exports import html, json, markdown
-from reports.exports.record import Blame, Lesson, OutstandingIssue, SystemChange
+from reports.exports.record import Blame, Lesson, OutstandingIssue, Ruling, SystemChange
 from tests.reports.records import rolled_back
 
 HOSTILE = [
@@ -66,7 +66,12 @@ def with_name(name):
         changes=dataclasses.replace(record.changes, system_changes=(SystemChange(name, name, name),)),
         issues=dataclasses.replace(record.issues, outstanding=(OutstandingIssue(name, name),)),
         verdict=dataclasses.replace(
-            record.verdict, word=name, sentence=name, outcome=name, blame=(Blame(name, name, name),)
+            record.verdict,
+            word=name,
+            sentence=name,
+            outcome=name,
+            blame=(Blame(name, name, name),),
+            rulings=(Ruling(name, name, name, name, record.verdict.decided_at),),
         ),
         lessons_learned=dataclasses.replace(
             record.lessons_learned,

@@ -52,7 +52,7 @@ def broken(path, value):
 @pytest.mark.parametrize(
     ("path", "value", "complaint"),
     [
-        (("schema_version",), 3, "schema_version must be 2"),
+        (("schema_version",), 4, "schema_version must be 3"),
         (("project",), KeyError, "/project is missing"),
         (("extra",), 1, "/extra is unknown"),
         (("project",), 5, "/project must be a str"),
@@ -70,12 +70,20 @@ def test_what_does_not_fit_is_refused_by_name(path, value, complaint):
         from_plain(broken(path, value))
 
 
-def test_a_summary_that_was_written_before_blame_was_shared_can_still_be_read():
-    old = to_plain(rolled_back()) | {"schema_version": 1}
-    del old["verdict"]["blame"]
+@pytest.mark.parametrize(("version", "without"), [(1, ("blame", "rulings")), (2, ("rulings",))])
+def test_a_summary_that_was_written_before_the_verdict_had_so_much_can_still_be_read(version, without):
+    old = to_plain(rolled_back()) | {"schema_version": version}
+    for name in without:
+        del old["verdict"][name]
     record = from_plain(old)
-    assert record.verdict == dataclasses.replace(rolled_back().verdict, blame=())
+    assert record.verdict == dataclasses.replace(rolled_back().verdict, **dict.fromkeys(without, ()))
     assert from_plain(to_plain(record)) == record
+
+
+@pytest.mark.parametrize("version", [True, "3", 0, -1, 3.0, None, [3]])
+def test_a_version_that_never_was_is_refused(version):
+    with pytest.raises(RecordError, match="schema_version must be 3"):
+        from_plain(to_plain(empty()) | {"schema_version": version})
 
 
 @pytest.mark.parametrize("verdict", [None, [], "x"])

@@ -84,6 +84,34 @@ def test_nothing_is_listed_twice(world):
     assert "Paused" in names
 
 
+def test_what_fell_silent_after_the_watch_says_nothing_of_it(world):
+    for key in ("sold", "paid"):
+        world.metric(key, world.noisy(12, 12), until=180, name=key.capitalize())
+    world.open().judge(60)
+    assert not {"Sold", "Paid"} & set(named(gaps_of(world, 170)))
+    assert {"Sold", "Paid"} <= set(named(gaps_of(world, 200)))
+    world.judge(180)
+    assert not {"Sold", "Paid"} & set(named(gaps_of(world, 300)))
+
+
+def test_those_that_fell_silent_together_stand_in_one_line(world):
+    for key in ("paid", "sold"):
+        world.metric(key, world.noisy(12, 12), until=60, name=key.capitalize())
+    gaps = gaps_of(world.open(), 90)
+    assert ["Paid", "Sold"] in [[gap.name for gap in group] for group in gaps.groups]
+    assert [gap for group in gaps.groups for gap in group] == gaps.listed
+
+
+@pytest.mark.parametrize(("reason", "is_gap"), [("ORDINARY", False), ("MIX_SHIFT", False), ("TOO_LITTLE", True)])
+def test_what_was_judged_and_is_unclear_is_no_gap(world, reason, is_gap):
+    world.metric("sold", world.noisy(12, 12), name="Sold")
+    world.open().judge(60)
+    finding = world.finding("metric:sold")
+    finding.result, finding.facts = "INCONCLUSIVE", {**finding.facts, "reasons": [reason]}
+    finding.save()
+    assert ("Sold" in named(gaps_of(world))) is is_gap
+
+
 def test_the_list_takes_the_same_number_of_queries_however_long_it_is(world, django_assert_max_num_queries):
     world.open().judge(60)
     with django_assert_max_num_queries(40) as short:

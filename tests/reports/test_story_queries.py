@@ -28,7 +28,7 @@ def lengthen(world, rows):
 
 def count(world, django_assert_max_num_queries):
     deployment = Deployment.objects.select_related("project", "environment").get(pk=world.bad.pk)
-    with django_assert_max_num_queries(18) as seen:
+    with django_assert_max_num_queries(19) as seen:
         summary_record(deployment_story(deployment, NOW))
     return len(seen)
 

@@ -11,6 +11,7 @@ from deployments.models import Deployment, DeploymentEvent, Role
 from issues.models import IssueEvent
 from issues.services import Actor, comment, edit_issue
 from monitoring.models import MonitoringPeriod
+from monitoring.services import rule, withdraw
 from reports import services
 from reports.exports.record import from_plain
 from reports.models import DeploymentSummary, SummaryCursor
@@ -74,6 +75,22 @@ def test_a_summary_is_complete_when_the_watch_has_ended(world):
     assert world.old.summaries.get().is_complete
     assert world.bad.summaries.get().is_complete
     assert not world.good.summaries.get().is_complete
+
+
+def test_a_ruling_makes_a_new_version_and_its_withdrawal_another(world, clock):
+    later = LATER + MINUTE
+    clock.move_to(later)
+    rule(deployment=world.bad, kind="US", reason="No index.", token_name="ci", now=later)
+    sweep(later)
+    assert [row.ruling for row in from_plain(world.bad.summaries.order_by("-version")[0].content).verdict.rulings] == [
+        "This was us"
+    ]
+    later += MINUTE
+    clock.move_to(later)
+    withdraw(deployment=world.bad, now=later)
+    sweep(later)
+    assert from_plain(world.bad.summaries.order_by("-version")[0].content).verdict.rulings == ()
+    assert versions(world.bad) == [1, 2, 3]
 
 
 @pytest.mark.parametrize("status", ["FAILED", "CANCELLED"])

@@ -43,7 +43,7 @@ def address(deployment, ending="md"):
     [
         ("md", "text/markdown; charset=utf-8; variant=GFM", b"# Deployment Summary\n"),
         ("html", "text/html; charset=utf-8", b"<!doctype html>"),
-        ("json", "application/json", b'{\n  "schema_version": 2,'),
+        ("json", "application/json", b'{\n  "schema_version": 3,'),
     ],
 )
 def test_each_format_is_served_as_what_it_is(client, world, ending, media_type, opening):

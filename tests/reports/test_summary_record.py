@@ -8,7 +8,7 @@ from deployments.models import Deployment
 from reports.exports import html, json, markdown
 from reports.exports.record import Configuration, Escalation, OutstandingIssue, ResolvedIssue, SystemChange
 from reports.selectors import deployment_story, summary_record
-from tests.factories import DeploymentFactory
+from tests.factories import DeploymentFactory, RulingFactory, UserFactory
 from tests.reports.world import DAY, NOW, at, rollback_world
 
 pytestmark = pytest.mark.django_db
@@ -81,6 +81,26 @@ def test_who_else_may_have_caused_it_is_recorded_without_the_names_of_other_proj
         text = form.export(record)
         assert "Another deployment" in text
         assert "secret" not in text
+
+
+def test_what_people_ruled_is_recorded_in_words_on_the_deployment_first():
+    world = rollback_world()
+    person = UserFactory(first_name="Mira", last_name="Kowalski")
+    RulingFactory(deployment=world.bad, key="metric:gone", kind="EXPECTED", reason="It was wanted.", by=person)
+    RulingFactory(deployment=world.bad, key=world.errors.key, kind="NOT_US", reason="A holiday.", by=person)
+    RulingFactory(deployment=world.bad, kind="US", reason="No index.", by=None, token_name="ci", at=at(11))
+    RulingFactory(deployment=world.bad, kind="NOT_US", reason="At first.", at=at(10), replaced_at=at(11))
+    record = record_of(world.bad)
+    assert [(row.about, row.ruling, row.reason, row.by) for row in record.verdict.rulings] == [
+        ("The deployment", "This was us", "No index.", "ci (API)"),
+        ("Checkout error rate", "Not us", "A holiday.", "Mira Kowalski"),
+        ("metric:gone", "Expected", "It was wanted.", "Mira Kowalski"),
+    ]
+    assert record.verdict.rulings[0].at == at(11)
+    for form in (markdown, html, json):
+        text = form.export(record)
+        assert "This was us" in text
+        assert "At first" not in text
 
 
 def test_the_blame_of_a_watch_under_way_is_not_recorded_yet():
