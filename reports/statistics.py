@@ -31,6 +31,7 @@ REASONS = {
     "SHARED_BLAME": "another deployment may have caused it",
     "WAS_WORSE": "it was so already right before the deployment",
     "WITH_ANOMALIES": "too little of its history would remain without what was odd",
+    "NEW_LEVEL": "its history was brought to the level that an earlier deployment left it at",
     "PLANNED": "planned maintenance was left out",
     "NO_REFERENCE": "it has no values under the pinned reference",
 }

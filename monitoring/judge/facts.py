@@ -99,6 +99,7 @@ class Reason(StrEnum):
     SHARED_BLAME = "SHARED_BLAME"
     WAS_WORSE = "WAS_WORSE"
     WITH_ANOMALIES = "WITH_ANOMALIES"
+    NEW_LEVEL = "NEW_LEVEL"
     PLANNED = "PLANNED"
     NO_REFERENCE = "NO_REFERENCE"
     # of a judgement

@@ -10,12 +10,14 @@ import numpy as np
 from deployments.models import Deployment
 from monitoring.judge.facts import CHANCE_LIMIT, BadDirection, CheckFacts, MetricFacts, MetricKind, OutageFacts, Window
 from monitoring.judge.facts import Series as Samples
+from monitoring.judge.levels import LevelChange, lasting
 from monitoring.judge.looks import LookPlan
 from monitoring.judge.stretches import LEAST_VALUES, Stretch
 from monitoring.models import HealthCheck, MonitoringPeriod, Outage, Series, Stage
 from monitoring.selectors import lines_of, read_lines, unit_of
 from monitoring.selectors.quiet import Subject, quiet_spans
 from monitoring.services.evidence.anomalies import anomalies
+from monitoring.services.evidence.levels import level_changes
 from monitoring.services.evidence.reading import moments, outside, read_before, read_pinned
 from monitoring.services.evidence.references import NoReference, pinned_baseline
 from monitoring.services.evidence.shapes import Baseline, CheckEvidence, Evidence, MetricEvidence
@@ -126,6 +128,7 @@ def _metrics(
     others = [row for row in series if row.pk not in under_it]
     span = (before.start, window.judged_until)
     found = under_it | read_before(lambda start, end: read_lines(others, start, end, read=read), span)
+    changes = {} if conditions_only else level_changes(period.environment, *moments(span), but=[period.deployment_id])
     for row in series:
         planned = quiet.get(str(row.health_check_id), quiet[_EVERYTHING])
         samples = outside(found[row.pk], planned)
@@ -139,7 +142,13 @@ def _metrics(
             volume=volumes.get(row.pk, ""),
             is_pinned=row.pk in under_it,
             maintenance=planned,
+            changes=() if row.pk in under_it else _lasting(changes.get(facts.key, ()), samples, window),
         )
+
+
+def _lasting(changes: Sequence[LevelChange], samples: Samples, window: Window) -> tuple[LevelChange, ...]:
+    earlier = [change for change in changes if change.at < window.deployed_at]
+    return lasting(earlier, samples.between(-np.inf, window.deployed_at)) if earlier else ()
 
 
 def _series_of_metrics(period: MonitoringPeriod, conditions_only: bool) -> list[Series]:

@@ -10,6 +10,7 @@ from monitoring.judge import phrases
 from monitoring.judge.check import judge_check
 from monitoring.judge.deployment import judge_deployment
 from monitoring.judge.facts import Finding, FindingResult, Judgement, Reason, Series, Subject, Window
+from monitoring.judge.levels import at_new_level
 from monitoring.judge.metric import judge_metric
 from monitoring.judge.stretches import (
     Stretch,
@@ -59,7 +60,7 @@ def judge(evidence: Evidence) -> Judgement:
 
 def _metric(metric: MetricEvidence, evidence: Evidence) -> Finding:
     try:
-        finding = _planned(_with_baseline(metric, evidence), metric, evidence.window)
+        finding = _planned(_at_new_level(metric, evidence), metric, evidence.window)
         finding = replace(finding, part_of=metric.metric if metric.labels else "")
     except Exception:  # one odd metric must not keep the others from being judged
         logger.exception("%s could not be judged (series %s)", metric.facts.key, metric.series_id)
@@ -68,6 +69,18 @@ def _metric(metric: MetricEvidence, evidence: Evidence) -> Finding:
         words = f"It has no values under {evidence.pinned.version}, so it was compared with the hours before."
         return _noted(finding, Reason.NO_REFERENCE, words)
     return finding
+
+
+def _at_new_level(metric: MetricEvidence, evidence: Evidence) -> Finding:
+    """The finding against a history that is where earlier deployments brought the metric."""
+    if not metric.changes:
+        return _with_baseline(metric, evidence)
+    samples = at_new_level(metric.samples, metric.changes)
+    finding = _with_baseline(replace(metric, samples=samples), evidence)
+    last = metric.changes[-1]
+    levels = phrases.pair(last.before, last.after, metric.facts.unit)
+    words = f"What was before {last.version} is compared at the level that {last.version} brought ({levels})."
+    return _noted(finding, Reason.NEW_LEVEL, words) if finding.before is not None else finding
 
 
 def _with_baseline(metric: MetricEvidence, evidence: Evidence) -> Finding:

@@ -7,6 +7,7 @@ from typing import Any
 
 from monitoring import store
 from monitoring.judge.facts import CheckFacts, MetricFacts, OutageFacts, Series, Window
+from monitoring.judge.levels import LevelChange
 from monitoring.judge.looks import LookPlan
 from monitoring.judge.stretches import Stretch
 from monitoring.selectors import lines_of
@@ -55,6 +56,7 @@ def _kept_metric(metric: MetricEvidence) -> dict[str, Any]:
         "volume": metric.volume,
         "is_pinned": metric.is_pinned,
         "maintenance": [list(span) for span in metric.maintenance],
+        "changes": [change.to_dict() for change in metric.changes],
         **_imprint(metric.samples),
     }
 
@@ -114,6 +116,7 @@ def _metrics(
             volume=row.get("volume", ""),
             is_pinned=row.get("is_pinned", False),
             maintenance=planned[row["series"]],
+            changes=tuple(LevelChange.from_dict(one) for one in row.get("changes", ())),
         )
         for row, samples in _unchanged(rows, found)
     ]

@@ -7,6 +7,7 @@ from typing import Any, Self
 
 from monitoring.judge import stretches
 from monitoring.judge.facts import CheckFacts, MetricFacts, OutageFacts, Series, Window
+from monitoring.judge.levels import LevelChange
 from monitoring.judge.looks import LookPlan
 from monitoring.judge.stretches import Stretch
 from monitoring.services.evidence.tails import AsOf
@@ -104,7 +105,7 @@ class MetricEvidence:
 
     `metric` and `labels` say of what it is a part, `volume` which metric counts what its values are means of.
     `is_pinned`: what came before is the reference's. `maintenance` is when work on it was planned since the deployment;
-    `samples` are those outside of it.
+    `samples` are those outside of it, as they were measured; `changes` are what earlier deployments did to the metric.
     """
 
     facts: MetricFacts
@@ -115,6 +116,7 @@ class MetricEvidence:
     volume: str = ""
     is_pinned: bool = False
     maintenance: tuple[Stretch, ...] = ()
+    changes: tuple[LevelChange, ...] = ()
 
     @property
     def is_ours(self) -> bool:
