@@ -4,8 +4,10 @@ Without that everything from before would be forecast at a level that is gone: w
 would still look better than usual.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any, Self
 
 import numpy as np
@@ -35,26 +37,31 @@ class LevelChange:
 
 
 def lasting(changes: Sequence[LevelChange], history: Series) -> tuple[LevelChange, ...]:
-    """Those that held until the next one, or until now, in the order of time.
+    """Those that have lasted, in the order of time: which bring what was before them nearer to what is now.
 
-    Held means: of what was measured under it the latest quarter, six values at least, lies nearer to where the metric
-    went than to where it came from.
+    Looked at one after the other, the latest first, each together with the lasting ones after it. So what healed, was
+    rolled back, or comes again with each restart moves nothing. A level is the median of the latest quarter of the
+    values between two changes, of six at least; with fewer nobody knows.
     """
-    ordered = sorted(changes, key=lambda change: change.at)
-    ends = [*(change.at for change in ordered[1:]), np.inf]
-    known = history.clean()
-    return tuple(
-        change
-        for change, end in zip(ordered, ends, strict=False)  # of no changes there is one end
-        if _has_held(change, known.between(change.at, end).values)
-    )
+    ordered, known = sorted(changes, key=lambda change: change.at), history.clean()
+    bounds = [-np.inf, *(change.at for change in ordered), np.inf]
+    stretches = [known.between(start, end) for start, end in pairwise(bounds)]
+    now, found = _level(stretches[-1]), list[LevelChange]()
+    for change, before in zip(reversed(ordered), reversed(stretches[:-1]), strict=True):
+        as_it_is, moved = _level(at_new_level(before, found)), _level(at_new_level(before, [change, *found]))
+        if _distance(moved, now) < _distance(as_it_is, now):  # not so where one is unknown
+            found.insert(0, change)
+    return tuple(found)
 
 
-def _has_held(change: LevelChange, values: np.ndarray) -> bool:
-    if values.size < _LEAST_VALUES:
-        return False
-    latest = float(np.median(values[-max(_LEAST_VALUES, values.size // 4) :]))
-    return abs(latest - change.after) < abs(latest - change.before)
+def _level(stretch: Series) -> float:
+    values = stretch.values[-max(_LEAST_VALUES, len(stretch) // 4) :]
+    return float(np.median(values)) if values.size >= _LEAST_VALUES else np.nan
+
+
+def _distance(level: float, now: float) -> float:
+    """In proportion where both are above zero."""
+    return abs(math.log(level) - math.log(now)) if level > 0 and now > 0 else abs(level - now)
 
 
 def at_new_level(samples: Series, changes: Sequence[LevelChange]) -> Series:

@@ -32,20 +32,38 @@ def test_values_below_zero_move_by_the_difference():
     assert at_new_level(series(-1, 1, 5), [LevelChange(2, 2, 6, "v2")]).values.tolist() == [3, 5, 5]
 
 
-def test_a_change_has_held_when_the_latest_values_are_nearer_to_it():
-    change = LevelChange(0, 200, 100, "v2")
-    assert lasting([change], series(*[100] * 10)) == (change,)
-    assert lasting([change], series(*[140] * 10)) == (change,)
-    assert lasting([change], series(*[100] * 20, *[190] * 10)) == ()
+BETTER = LevelChange(10, 200, 100, "v2")
 
 
-def test_a_change_has_to_hold_only_until_the_next_one():
-    first, second = LevelChange(0, 200, 100, "v2"), LevelChange(10, 100, 300, "v3")
-    assert lasting([second, first], series(*[100] * 10, *[300] * 10)) == (first, second)
+def test_a_change_has_lasted_when_it_brings_what_was_before_nearer_to_what_is_now():
+    assert lasting([BETTER], series(*[200] * 10, *[100] * 10)) == (BETTER,)
+    assert lasting([BETTER], series(*[200] * 10, *[130] * 10)) == (BETTER,)
 
 
-def test_with_hardly_a_value_nobody_knows_whether_it_held():
-    assert lasting([LevelChange(0, 200, 100, "v2")], series(100, 100, 100)) == ()
+def test_what_healed_or_was_rolled_back_has_not_lasted():
+    assert lasting([BETTER], series(*[200] * 10, *[100] * 20, *[190] * 10)) == ()
+
+
+def test_two_changes_in_a_row_last_together():
+    worse = LevelChange(20, 100, 300, "v3")
+    assert lasting([worse, BETTER], series(*[200] * 10, *[100] * 10, *[300] * 10)) == (BETTER, worse)
+
+
+def test_of_a_change_that_was_rolled_back_and_came_again_only_the_second_counts():
+    again = LevelChange(40, 200, 100, "v4")
+    values = series(*[200] * 10, *[100] * 15, *[200] * 15, *[100] * 10)
+    assert lasting([BETTER, again], values) == (again,)
+
+
+def test_memory_that_falls_with_each_restart_and_grows_again_has_no_new_level():
+    tooth = list(np.linspace(400, 500, 20))
+    restarts = [LevelChange(20.0 * n, 500, 400, f"v{n}") for n in range(1, 10)]
+    assert lasting(restarts, series(*tooth * 10)) == ()
+
+
+def test_with_hardly_a_value_nobody_knows_whether_it_lasted():
+    assert lasting([BETTER], series(*[200] * 10, 100, 100, 100)) == ()
+    assert lasting([LevelChange(3, 200, 100, "v2")], series(*[200] * 3, *[100] * 10)) == ()
 
 
 numbers = st.floats(allow_nan=True, allow_infinity=True)
