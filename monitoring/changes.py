@@ -14,6 +14,8 @@ POLICY_FIELDS = ("chance_limit", "settle_seconds", "baseline_seconds")
 METRIC_FIELDS = (
     "least_change", "least_change_absolute", "hard_limit", "is_critical", "is_muted", "must_have_data",
 )  # fmt: skip
+#: The reference that is none: the hours before are compared with.
+BEFORE = "before"
 #: Metrics of which a replay can change something.
 MOST_METRICS = 200
 
@@ -23,42 +25,52 @@ class Changes:
     """What differs from then; None and what is not named stay as they were.
 
     `metrics` are fields by the key of the metric. `configured` are all fields of all metrics as they were configured
-    when the replay was asked for, if it shall judge by those; `metrics` come on top.
+    when the replay was asked for, if it shall judge by those; `metrics` come on top. `reference` is the id of the
+    deployment to compare with, or BEFORE; `reference_version` its version, for people.
     """
 
     chance_limit: float | None = None
     settle_seconds: int | None = None
     baseline_seconds: int | None = None
+    reference: str | None = None
+    reference_version: str = ""
     metrics: Mapping[str, Fields] = field(default_factory=dict)
     configured: Mapping[str, Fields] | None = None
 
     @property
     def policy(self) -> dict[str, Any]:
-        """The changed fields of the policy."""
+        """The changed numbers of the policy."""
         named = {name: getattr(self, name) for name in POLICY_FIELDS}
         return {name: value for name, value in named.items() if value is not None}
 
     @property
     def is_nothing(self) -> bool:
         """True when all is judged as it was then: only the judge may be another."""
-        return not self.policy and not self.metrics and self.configured is None
+        return not self.can_be_switched_on and self.configured is None
 
     @property
     def can_be_switched_on(self) -> bool:
         """True when there is something to save: how metrics are configured is saved already."""
-        return bool(self.policy or self.metrics)
+        return bool(self.policy or self.metrics or self.reference is not None)
 
     def to_json(self) -> dict[str, Any]:
         """As JSON holds it."""
         metrics = {key: dict(fields) for key, fields in self.metrics.items()}
         configured = None if self.configured is None else {key: dict(some) for key, some in self.configured.items()}
-        return self.policy | {"metrics": metrics, "configured": configured}
+        pinned = {} if self.reference is None else {"reference": self.reference, "version": self.reference_version}
+        return self.policy | pinned | {"metrics": metrics, "configured": configured}
 
     @classmethod
     def from_json(cls, data: Fields) -> Self:
         """The inverse of `to_json`; what this version does not know is left out."""
         known = {name: data[name] for name in POLICY_FIELDS if data.get(name) is not None}
-        return cls(**known, metrics=data.get("metrics") or {}, configured=data.get("configured"))
+        return cls(
+            **known,
+            reference=data.get("reference"),
+            reference_version=data.get("version", ""),
+            metrics=data.get("metrics") or {},
+            configured=data.get("configured"),
+        )
 
     def of_metric(self, facts: MetricFacts) -> MetricFacts:
         """Return the metric as it is judged now. Labels make findings of their own, but no metric of its own."""

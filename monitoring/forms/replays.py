@@ -1,6 +1,7 @@
 """The form that asks what past verdicts would have been."""
 
-from collections.abc import Iterable
+import re
+from collections.abc import Container, Iterable, Sequence
 from typing import Any
 
 from django import forms
@@ -8,13 +9,15 @@ from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.db.models import QuerySet
 from django.http import QueryDict
 
-from deployments.models import Environment
-from monitoring.changes import Changes
-from monitoring.models import Metric
+from deployments.models import Deployment, Environment
+from monitoring.changes import BEFORE, MOST_METRICS, Changes
 from postdeploy.forms import DurationField
 
-#: Metrics that can be changed on the page; the command takes any number.
+#: Rows for metrics that the form begins with, and how many each press of "More metrics" adds.
 ROWS = 3
+#: The button that asks for more rows.
+MORE = "more"
+_ROW = re.compile(r"m([1-9][0-9]{0,2})-")
 _FLAG = (("", "as it was"), ("yes", "yes"), ("no", "no"))
 _NO_NUMBER = {"invalid": "Write a number, such as 20 or 0.5."}
 
@@ -22,7 +25,12 @@ _NO_NUMBER = {"invalid": "Write a number, such as 20 or 0.5."}
 class MetricChangeForm(forms.Form):
     """What is changed of one metric; what is left empty stays as it was."""
 
-    metric = forms.ModelChoiceField(Metric.objects.none(), required=False, empty_label="none", to_field_name="key")
+    metric = forms.CharField(
+        required=False,
+        max_length=200,
+        help_text="Its key; the list helps.",
+        widget=forms.TextInput(attrs={"list": "metrics", "autocomplete": "off"}),
+    )
     least_change = forms.FloatField(
         label="Least change, %", required=False, min_value=0, max_value=100_000, error_messages=_NO_NUMBER
     )
@@ -36,11 +44,16 @@ class MetricChangeForm(forms.Form):
     is_muted = forms.ChoiceField(label="Muted", choices=_FLAG, required=False)
     must_have_data = forms.ChoiceField(label="Must have data", choices=_FLAG, required=False)
 
-    def __init__(self, metrics: QuerySet[Metric], *args: Any, **kwargs: Any) -> None:
+    def __init__(self, metrics: Container[str], *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        field = self.fields["metric"]
-        assert isinstance(field, forms.ModelChoiceField)
-        field.queryset = metrics
+        self.metrics = metrics
+
+    def clean_metric(self) -> str:
+        """Return the key of a metric that there is."""
+        key = str(self.cleaned_data["metric"])
+        if key and key not in self.metrics:
+            raise ValidationError(f"There is no metric {key[:60]} in this project.")
+        return key
 
     def clean_hard_limit(self) -> float | str:
         """Return the number, "none", or nothing."""
@@ -60,7 +73,7 @@ class MetricChangeForm(forms.Form):
         if self.changes and not given.get("metric"):
             self.add_error("metric", "Choose the metric that this is about.")
         elif given.get("metric") and not self.changes:
-            self.add_error("metric", "Say what to change of it, or choose none.")
+            self.add_error("metric", "Say what to change of it, or leave it empty.")
         return given
 
     @property
@@ -85,7 +98,10 @@ class MetricChangeForm(forms.Form):
 
 
 class ReplayForm(forms.Form):
-    """What past deployments are judged with once more."""
+    """What past deployments are judged with once more, with a row for each metric that is changed.
+
+    `asked` is what the form opens with: an address, or what was typed before more rows were asked for.
+    """
 
     environment = forms.ModelChoiceField(
         Environment.objects.none(), required=False, empty_label="all of the project", to_field_name="name"
@@ -101,6 +117,11 @@ class ReplayForm(forms.Form):
         label="Compared with", required=False, least=60, most=90 * 86_400,
         help_text="So much history before; a longer one counts as far as its samples are kept.",
     )  # fmt: skip
+    reference = forms.ChoiceField(
+        label="Reference", required=False,
+        help_text="Compare with how it was under this one, as far as its samples are kept. It needs its environment.",
+        error_messages={"invalid_choice": "It is no longer to be had here; choose another one."},
+    )  # fmt: skip
     as_configured = forms.BooleanField(
         label="Metrics as they are configured now", required=False,
         help_text="Else each metric is judged as it was configured then.",
@@ -109,19 +130,22 @@ class ReplayForm(forms.Form):
     def __init__(
         self,
         environments: QuerySet[Environment],
-        metrics: QuerySet[Metric],
+        metrics: Sequence[str],
+        references: Sequence[Deployment] = (),
         data: QueryDict | None = None,
         *,
         asked: QueryDict | None = None,
     ) -> None:
-        super().__init__(data, initial={} if asked is None else {"environment": asked.get("environment", "")})
-        field = self.fields["environment"]
-        assert isinstance(field, forms.ModelChoiceField)
-        field.queryset = environments
-        first = {} if asked is None else {name: asked[name] for name in MetricChangeForm.base_fields if name in asked}
+        opened = {} if asked is None else {name: asked[name] for name in self.base_fields if name in asked}
+        super().__init__(data, initial=opened)
+        fields: dict[str, Any] = self.fields
+        fields["environment"].queryset = environments
+        told = [(str(row.pk), f"{row.version} in {row.environment.name}") for row in references]
+        fields["reference"].choices = [("", "as it was"), (BEFORE, "the hours before"), *told]
+        self.known_metrics = metrics
         self.rows = [
-            MetricChangeForm(metrics, data, prefix=f"m{number}", initial=first if number == 1 else {})
-            for number in range(1, ROWS + 1)
+            MetricChangeForm(frozenset(metrics), data, prefix=f"m{number}", initial=_opened(asked, number))
+            for number in range(1, _row_count(data if data is not None else asked) + 1)
         ]
 
     def is_valid(self) -> bool:
@@ -132,10 +156,15 @@ class ReplayForm(forms.Form):
         seen = set()
         for row in self.rows:
             metric = row.cleaned_data.get("metric")
-            if metric in seen and metric is not None:
+            if metric and metric in seen:
                 row.add_error("metric", "It stands in a row above already.")
             seen.add(metric)
         return not any(row.errors for row in self.rows)
+
+    @property
+    def can_have_more(self) -> bool:
+        """True while another row could be taken."""
+        return len(self.rows) < MOST_METRICS
 
     @property
     def has_open_rows(self) -> bool:
@@ -150,7 +179,8 @@ class ReplayForm(forms.Form):
             chance_limit=None if chance is None else chance / 100,
             settle_seconds=given["settle_seconds"],
             baseline_seconds=given["baseline_seconds"],
-            metrics={row.cleaned_data["metric"].key: row.changes for row in self.rows if row.cleaned_data["metric"]},
+            reference=given["reference"] or None,
+            metrics={row.cleaned_data["metric"]: row.changes for row in self.rows if row.cleaned_data["metric"]},
             configured=dict(configured) if configured is not None and given["as_configured"] else None,
         )
 
@@ -158,3 +188,26 @@ class ReplayForm(forms.Form):
         """Show what the service did not accept, beside its field where there is one."""
         for name, sentences in error.update_error_dict({}).items():
             self.add_error(name if name in self.fields and name != NON_FIELD_ERRORS else None, sentences)
+
+
+def _row_count(given: QueryDict | None) -> int:
+    """How many rows there are: those that were sent, and some more if they were asked for."""
+    sent = (_ROW.match(name) for name in given or ())
+    count = max((int(row[1]) for row in sent if row), default=0)
+    if given and MORE in given:
+        count = max(count, _number(given.get("rows", ""))) + ROWS
+    return max(ROWS, min(count, MOST_METRICS))
+
+
+def _number(text: str) -> int:
+    return int(text) if re.fullmatch(r"[0-9]{1,4}", text) else ROWS
+
+
+def _opened(asked: QueryDict | None, number: int) -> dict[str, str]:
+    """What a row opens with: what was typed; of the first one also what an address suggests by plain names."""
+    if asked is None:
+        return {}
+    names = MetricChangeForm.base_fields
+    plain = {name: asked.get(name, "") for name in names if name in asked} if number == 1 else {}
+    typed = {name: value for name in names if (value := asked.get(f"m{number}-{name}", ""))}
+    return plain | typed

@@ -35,7 +35,7 @@ def references_for(policies: Sequence[MonitoringPolicy]) -> dict[int, list[Deplo
         .filter(place__lte=CHOICES)
     )
     found: defaultdict[int, list[Deployment]] = defaultdict(list)
-    for row in rows.order_by("-finished_at", "-id"):
+    for row in rows.select_related("environment").order_by("-finished_at", "-id"):
         found[row.environment_id].append(row)
     return found
 

@@ -47,7 +47,9 @@ def change_words(changes: Changes) -> list[str]:
     if changes.settle_seconds is not None:
         said.append(f"settling time {words.period(changes.settle_seconds)}")
     if changes.baseline_seconds is not None:
-        said.append(f"compared with {words.period(changes.baseline_seconds)} of history")
+        said.append(f"{words.period(changes.baseline_seconds)} of history")
+    if changes.reference is not None:
+        said.append(f"compared with {changes.reference_version or 'the hours before'}")
     if changes.configured is not None:
         said.append("metrics as they are configured now")
     said += [f"{key}: {words_of_metric(fields)}" for key, fields in changes.metrics.items()]

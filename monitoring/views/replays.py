@@ -14,8 +14,9 @@ from deployments.models import Project, Role, User
 from deployments.selectors import project_for
 from monitoring import services
 from monitoring.changes import Changes
-from monitoring.forms.replays import ReplayForm
-from monitoring.models import Metric, Replay
+from monitoring.forms.replays import MORE, ReplayForm
+from monitoring.models import Metric, MonitoringPolicy, Replay
+from monitoring.selectors.references import references_for
 from monitoring.selectors.replays import MOST_DEPLOYMENTS, change_words, report_of
 from monitoring.views.common import environments_of, rights
 from postdeploy.lib.htmx import live_page
@@ -30,8 +31,8 @@ def replays(request: HttpRequest, project: str) -> HttpResponse:
     """What was asked before, and the form that asks; responders may."""
     is_post = request.method == "POST"
     found = project_for(request.user, project, at_least=Role.RESPONDER if is_post else Role.VIEWER)
-    form = _form(request, found)
-    if is_post and form.is_valid() and (asked := _ask(request, found, form)):
+    form, wants_more = _form(request, found), MORE in request.POST
+    if is_post and not wants_more and form.is_valid() and (asked := _ask(request, found, form)):
         return redirect("replay", project=found.slug, replay=asked.pk)
     rows = Replay.objects.visible_to(request.user).of(found).select_related("environment", "requested_by")[:LATEST]
     context = {
@@ -42,13 +43,19 @@ def replays(request: HttpRequest, project: str) -> HttpResponse:
         "now": timezone.now(),
         **rights(request, found),
     }
-    return render(request, "monitoring/replays.html", context, status=400 if is_post else 200)
+    return render(request, "monitoring/replays.html", context, status=400 if is_post and not wants_more else 200)
 
 
 def _form(request: HttpRequest, project: Project) -> ReplayForm:
-    data = request.POST if request.method == "POST" else None
-    metrics = Metric.objects.visible_to(request.user).of(project)
-    return ReplayForm(environments_of(request, project), metrics, data, asked=request.GET)
+    """The form as it opens, as it was sent, or with more rows for metrics and all that was typed so far."""
+    metrics = list(Metric.objects.visible_to(request.user).of(project).order_by("key").values_list("key", flat=True))
+    policies = list(MonitoringPolicy.objects.filter(environment__project=project).order_by("environment__name"))
+    by_environment = references_for(policies)
+    references = [row for policy in policies for row in by_environment.get(policy.environment_id, [])]
+    given = (environments_of(request, project), metrics, references)
+    if request.method != "POST":
+        return ReplayForm(*given, asked=request.GET)
+    return ReplayForm(*given, asked=request.POST) if MORE in request.POST else ReplayForm(*given, request.POST)
 
 
 def _ask(request: HttpRequest, project: Project, form: ReplayForm) -> Replay | None:

@@ -12,7 +12,7 @@ from django.utils import timezone
 from deployments.models import Environment, Project
 from monitoring import services
 from monitoring.accuracy import Score
-from monitoring.changes import Changes
+from monitoring.changes import BEFORE, Changes
 from monitoring.models import ReplayStatus
 from monitoring.selectors.replays import MOST_DEPLOYMENTS, Line, ReplayReport, change_words, report_of
 
@@ -43,6 +43,11 @@ class Command(BaseCommand):
         parser.add_argument("--chance-limit", type=float, metavar="SHARE", help="0.0005 to 0.05; 0.008 is 0.8 %%")
         parser.add_argument("--settle-seconds", type=int, metavar="N")
         parser.add_argument("--baseline-seconds", type=int, metavar="N")
+        parser.add_argument(
+            "--reference",
+            metavar="VERSION",
+            help="compare with this version of --environment; before: with the hours before",
+        )
         parser.add_argument("--as-configured", action="store_true", help="judge metrics as they are configured now")
         for name, text in _NUMBERS:
             option = f"--{name.replace('_', '-')}"
@@ -54,11 +59,12 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Run the replay to its end and print what came of it; CommandError (one sentence, exit 1) when it cannot."""
         project = _project(options["project"])
+        environment = _environment(project, options["environment"])
         try:
             replay = services.request_replay(
                 project=project,
-                environment=_environment(project, options["environment"]),
-                changes=_changes(project, options),
+                environment=environment,
+                changes=_changes(project, environment, options),
                 now=timezone.now(),
             )
         except ValidationError as error:
@@ -74,7 +80,7 @@ def _sentence(error: ValidationError) -> str:
     """What was refused first, and of what."""
     name, sentences = next(iter(error.update_error_dict({}).items()))
     (text, *_) = ValidationError(sentences).messages
-    is_named = name in ("chance_limit", "settle_seconds", "baseline_seconds")
+    is_named = name in ("chance_limit", "settle_seconds", "baseline_seconds", "reference")
     return f"--{name.replace('_', '-')}: {text}" if is_named else text
 
 
@@ -99,7 +105,19 @@ def _environment(project: Project, name: str | None) -> Environment | None:
     return environment
 
 
-def _changes(project: Project, options: dict[str, Any]) -> Changes:
+def _reference(environment: Environment | None, version: str | None) -> str | None:
+    """The id of the newest deployment of that version that went live; BEFORE and nothing stay what they are."""
+    if version is None or version == BEFORE:
+        return version
+    if environment is None:
+        raise CommandError("--reference wants --environment: a reference is of one alone.")
+    found = environment.deployments.succeeded().filter(version=version).order_by("-finished_at").first()
+    if found is None:
+        raise CommandError(f"No {version!r} went live in {environment.name}.")
+    return str(found.pk)
+
+
+def _changes(project: Project, environment: Environment | None, options: dict[str, Any]) -> Changes:
     metrics: defaultdict[str, dict[str, Any]] = defaultdict(dict)
     for name, _ in _NUMBERS:
         for text in options[name]:
@@ -112,6 +130,7 @@ def _changes(project: Project, options: dict[str, Any]) -> Changes:
         chance_limit=options["chance_limit"],
         settle_seconds=options["settle_seconds"],
         baseline_seconds=options["baseline_seconds"],
+        reference=_reference(environment, options["reference"]),
         metrics=dict(metrics),
         configured=services.configured_metrics(project) if options["as_configured"] else None,
     )

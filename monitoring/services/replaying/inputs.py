@@ -2,22 +2,14 @@
 
 from collections.abc import Iterable
 from dataclasses import replace
-from datetime import UTC, datetime
-
-import numpy as np
 
 from monitoring.changes import Changes
-from monitoring.judge.facts import Floats, Series, Window
+from monitoring.judge.facts import Floats
 from monitoring.judge.looks import look_plan, look_times
 from monitoring.models import MonitoringPeriod, PeriodStatus, Stage
-from monitoring.selectors import lines_of
 from monitoring.services.evidence import CheckEvidence, Evidence, MetricEvidence, gather, window_of
-from monitoring.services.evidence.anomalies import anomalies
 from monitoring.services.judging import LOOKS
-from postdeploy.lib import words
-
-#: A history that begins this share of its length too late is short enough to be told.
-_TOLD_FROM = 0.05
+from monitoring.services.replaying.histories import with_history, with_reference
 
 
 class CannotReplay(Exception):
@@ -33,43 +25,16 @@ def changed(evidence: Evidence, period: MonitoringPeriod, changes: Changes) -> t
         metrics=tuple(replace(one, facts=changes.of_metric(one.facts)) for one in evidence.metrics),
         checks=tuple(replace(one, facts=changes.of_check(one.facts)) for one in evidence.checks),
     )
-    if changes.baseline_seconds is None:
-        return judged, ""
-    if evidence.pinned:
-        note = f"It was compared with {evidence.pinned.version}: how long the history is makes no difference."
+    note = ""
+    if changes.reference is not None:
+        judged, note = with_reference(judged, period, changes)
+    if changes.baseline_seconds is None or (judged.pinned and changes.reference is not None):
         return judged, note
-    return _with_history(judged, period, changes.baseline_seconds)
-
-
-def _with_history(evidence: Evidence, period: MonitoringPeriod, seconds: int) -> tuple[Evidence, str]:
-    """Cut the history of metrics to `seconds`, or add what is still kept of a longer one.
-
-    A check's readings are compared with a day at most, whatever the policy says.
-    """
-    start, then = evidence.window.deployed_at - seconds, evidence.before.start
-    if start >= then:
-        cut = tuple(replace(one, samples=one.samples.between(start, np.inf)) for one in evidence.metrics)
-        return replace(evidence, metrics=cut), ""
-    older = lines_of([one.series_id for one in evidence.metrics], _moment(start), _moment(then))
-    longer = tuple(
-        replace(one, samples=_joined(Series(*older[one.series_id]), one.samples)) for one in evidence.metrics
-    )
-    left_out = anomalies(period.environment, (start, then), but=(period.deployment_id,))
-    before = replace(evidence.before, start=start, left_out=(*evidence.before.left_out, *left_out))
-    return replace(evidence, metrics=longer, before=before), _shortness(longer, evidence.window, seconds)
-
-
-def _joined(older: Series, newer: Series) -> Series:
-    return Series(np.concatenate([older.times, newer.times]), np.concatenate([older.values, newer.values]))
-
-
-def _shortness(metrics: Iterable[MetricEvidence], window: Window, seconds: int) -> str:
-    """Say how much of the history that was asked for is kept, by the metric that has most of it."""
-    begins = [float(one.samples.times.min()) for one in metrics if len(one.samples)]
-    kept = window.deployed_at - min(begins, default=window.deployed_at)
-    if kept >= seconds * (1 - _TOLD_FROM):
-        return ""
-    return f"Of {words.period(seconds)} of history {words.duration(kept, coarse=True)} are still kept."
+    if judged.pinned:
+        note = f"It was compared with {judged.pinned.version}: how long the history is makes no difference."
+        return judged, note
+    judged, shortness = with_history(judged, period, changes.baseline_seconds)
+    return judged, f"{note} {shortness}".strip()
 
 
 def at_the_end(period: MonitoringPeriod, early: Evidence) -> Evidence:
@@ -101,7 +66,3 @@ def _as_then(late: Iterable, early: Iterable) -> Iterable:  # type: ignore[type-
 
 def _times(metrics: Iterable[MetricEvidence], checks: Iterable[CheckEvidence]) -> list[Floats]:
     return [one.samples.times for one in metrics] + [one.up.times for one in checks]
-
-
-def _moment(at: float) -> datetime:
-    return datetime.fromtimestamp(at, UTC)

@@ -2,14 +2,15 @@
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 
-from deployments.models import Environment, Project, User
-from monitoring.changes import METRIC_FIELDS, MOST_METRICS, Changes
+from deployments.models import Deployment, Environment, Project, User
+from monitoring.changes import BEFORE, METRIC_FIELDS, MOST_METRICS, Changes
 from monitoring.judge import RULE_VERSION
 from monitoring.models import Metric, MonitoringPolicy, Replay, ReplayStatus
 from monitoring.selectors.replays import MOST_DEPLOYMENTS, replayable
@@ -40,6 +41,7 @@ def request_replay(
     ValidationError names the field that cannot be, or says that another replay of the project is not done yet.
     """
     _refuse(project, changes, environment)
+    changes = _with_version(changes, environment)
     replay = Replay(
         project=project,
         environment=environment,
@@ -82,13 +84,23 @@ def switch_on(*, replay: Replay, by: User, now: datetime) -> Replay:
         raise ValidationError("It changed nothing that could be saved.")
     with transaction.atomic():
         environments = [replay.environment] if replay.environment else list(replay.project.environments.all())
-        for environment in environments if changes.policy else ():
-            save_policy(environment=environment, now=now, **changes.policy)
+        policy = changes.policy | _reference_to_save(changes)
+        for environment in environments if policy else ():
+            save_policy(environment=environment, now=now, **policy)
         for key, fields in changes.metrics.items():
             _save_metric(replay.project, key, fields)
         replay.applied_by, replay.applied_at = by, now
         replay.save(update_fields=["applied_by", "applied_at"])
     return replay
+
+
+def _reference_to_save(changes: Changes) -> dict[str, Deployment | None]:
+    if changes.reference in (None, BEFORE):
+        return {"reference": None} if changes.reference else {}
+    reference = Deployment.objects.filter(pk=changes.reference).first()
+    if reference is None:
+        raise ValidationError(f"{changes.reference_version}, the reference, is gone.")
+    return {"reference": reference}
 
 
 def _save_metric(project: Project, key: str, fields: Mapping[str, Any]) -> None:
@@ -98,6 +110,21 @@ def _save_metric(project: Project, key: str, fields: Mapping[str, Any]) -> None:
     for name, value in fields.items():
         setattr(metric, name, value)
     save_metric(metric=metric)
+
+
+def _with_version(changes: Changes, environment: Environment | None) -> Changes:
+    """Name the reference for people; ValidationError where it cannot be one."""
+    if changes.reference in (None, BEFORE):
+        return changes
+    try:
+        found = Deployment.objects.succeeded().filter(environment=environment, pk=changes.reference).first()
+    except (ValidationError, ValueError):  # no id at all
+        found = None
+    if environment is None:
+        raise ValidationError({"reference": "Choose the environment that it went to as well: it is of one alone."})
+    if found is None:
+        raise ValidationError({"reference": f"No such deployment went live in {environment.name}."})
+    return replace(changes, reference=str(found.pk), reference_version=found.version)
 
 
 # --- what cannot be ---------------------------------------------------------------------------------------------------

@@ -19,7 +19,7 @@ from tests.factories import (
     UserFactory,
 )
 from tests.issues.builders import make_finding, watch
-from tests.monitoring.worlds import World
+from tests.monitoring.worlds import World, at
 
 pytestmark = pytest.mark.django_db
 
@@ -238,7 +238,8 @@ def test_the_form_takes_each_change(world):
         ({"chance_limit": "nan"}, "Write a number"),
         ({"settle_seconds": "soon"}, "soon"),
         ({"environment": "moon"}, "Select a valid choice"),
-        ({"m1-metric": "nothing"}, "Select a valid choice"),
+        ({"m1-metric": "nothing"}, "There is no metric nothing in this project."),
+        ({"reference": "v1"}, "It is no longer to be had here"),
         ({"m1-least_change": "20"}, "Choose the metric that this is about"),
         ({"m1-metric": "checkout_p95"}, "Say what to change of it"),
         ({"m1-metric": "checkout_p95", "m1-hard_limit": "low"}, "Write a number such as 2.5, or none."),
@@ -270,9 +271,65 @@ def test_the_form_opens_with_what_the_address_suggests(project):
     MetricFactory(project=project, key="cpu", name="CPU")
     url = reverse("replays", args=[project.slug])
     page = sign_in(project).get(url, {"metric": "cpu", "least_change": "25"}).content.decode()
-    assert '<option value="cpu" selected>' in page
+    assert 'name="m1-metric" value="cpu"' in page
+    assert '<option value="cpu">' in page
     assert 'value="25"' in page
     assert sign_in(project).get(url, {"metric": "\x00", "least_change": "x" * 5000}).status_code == 200
+
+
+def test_more_metrics_make_more_rows_and_lose_nothing_that_was_typed(world):
+    project = world.environment.project
+    client = sign_in(project)
+    typed = {
+        "rows": "3",
+        "chance_limit": "0.4",
+        "as_configured": "on",
+        "m3-metric": "checkout_p95",
+        "m3-is_muted": "yes",
+    }
+    answer = ask(client, project, more="1", **typed)
+    page = answer.content.decode()
+    assert answer.status_code == 200
+    assert not Replay.objects.exists()
+    assert [page.count(f'name="m{number}-metric"') for number in (1, 6, 7)] == [1, 1, 0]
+    for kept in ('value="0.4"', 'name="m3-metric" value="checkout_p95"', '<option value="yes" selected>', " checked"):
+        assert kept in page
+    assert "Not saved yet" not in page
+    assert ask(client, project, **typed | {"rows": "6"}).status_code == 302
+    assert Changes.from_json(Replay.objects.get().changes).metrics == {"checkout_p95": {"is_muted": True}}
+
+
+def test_any_number_of_metrics_can_be_changed(world):
+    project = world.environment.project
+    keys = [MetricFactory(project=project, key=f"metric_{number}").key for number in range(1, 13)]
+    given = {f"m{number}-metric": key for number, key in enumerate(keys, 1)}
+    given |= {f"m{number}-is_muted": "yes" for number in range(1, 13)}
+    assert ask(sign_in(project), project, **given).status_code == 302
+    assert set(Changes.from_json(Replay.objects.get().changes).metrics) == set(keys)
+
+
+@pytest.mark.parametrize("rows", ["", "-1", "nine", "9" * 5000, "\u0663", "9999"])
+def test_an_odd_number_of_rows_is_no_error(project, rows):
+    page = ask(sign_in(project), project, more="1", rows=rows)
+    assert page.status_code == 200
+    assert page.content.decode().count('-hard_limit"') <= 200 * 3
+
+
+def test_a_reference_is_chosen_among_those_that_can_be_pinned(world):
+    project = world.environment.project
+    reference = DeploymentFactory(environment=world.environment, version="v0", finished_at=at(-3000))
+    policy = world.environment.policy
+    policy.reference = reference
+    policy.save()
+    client = sign_in(project)
+    assert (
+        f'<option value="{reference.pk}">v0 in production</option>'
+        in client.get(reverse("replays", args=[project.slug])).content.decode()
+    )
+    refused = ask(client, project, reference=str(reference.pk))
+    assert "Choose the environment that it went to" in refused.content.decode()
+    answer = ask(client, project, reference=str(reference.pk), environment="production")
+    assert "Compared with v0" in client.get(answer["Location"]).content.decode()
 
 
 def test_a_viewer_has_no_form(project):

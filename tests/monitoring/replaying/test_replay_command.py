@@ -56,6 +56,13 @@ def test_metrics_can_be_judged_as_they_are_configured_now(capsys, world):
     assert "HEALTHY" in run(capsys, world, "--as-configured")
 
 
+def test_a_reference_is_named_by_its_version(capsys, world):
+    out = run(capsys, world, "--reference", "v1", "--environment", "production")
+    assert "compared with v1." in out
+    assert "v2: Of 7\u00a0d under v1 23\u00a0h 57\u00a0min are still kept." in out
+    assert "compared with the hours before." in run(capsys, world, "--reference", "before")
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
@@ -64,6 +71,8 @@ def test_metrics_can_be_judged_as_they_are_configured_now(capsys, world):
         (["--least-change", "nothing=0.2"], "There is no metric nothing"),
         (["--chance-limit", "0.9"], "less than or equal to 0.05"),
         (["--chance-limit", "nan"], "--chance-limit: It must be a number"),
+        (["--reference", "v1"], "--reference wants --environment"),
+        (["--reference", "v9", "--environment", "production"], "No 'v9' went live in production"),
     ],
 )
 def test_what_cannot_be_is_one_sentence(world, arguments, sentence):
