@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
+from postdeploy.lib.locations import fault_of
 from postdeploy.processes import in_words
 
 TRUE_WORDS = {"1", "true", "yes", "on"}
@@ -93,6 +94,14 @@ def host_of(url: str) -> str:
     """Return the host of `url` as a browser sends it, an IPv6 address in brackets."""
     host = urlsplit(url).hostname or ""
     return f"[{host}]" if ":" in host else host
+
+
+def env_location(name: str) -> str:
+    """Return the name of a location in the variable `name`; empty is home."""
+    location = os.environ.get(name, "").strip()
+    if fault := fault_of(location):
+        raise ImproperlyConfigured(f"{name} is {location!r}: {fault[0].lower()}{fault[1:].removesuffix('.')}")
+    return location
 
 
 def env_networks(name: str) -> list[str]:

@@ -13,6 +13,7 @@ from postdeploy.env import (
     env_choice,
     env_int,
     env_list,
+    env_location,
     env_networks,
     env_origin,
     env_url,
@@ -220,6 +221,8 @@ EMAIL_TIMEOUT = 15
 # Private networks that checks and webhooks may reach; the demo's shop listens on loopback.
 DEMO_NETWORK = "127.0.0.1/32"
 PROBE_NETWORKS = env_networks("PROBE_NETWORKS") + ([DEMO_NETWORK] if (VAR / "demo.json").exists() else [])
+# Whose checks the worker of this process polls: those that name this location; empty is home.
+LOCATION = env_location("LOCATION")
 # Addresses that always answer, such as the company's own site: when none of them can be reached, the fault is ours.
 CANARIES = env_list("CANARIES")
 

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any, ClassVar, Self
 
 from django.contrib.postgres.fields import ArrayField
+from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import F, Q
@@ -16,10 +17,17 @@ from deployments.models import Environment, Row, VisibleQuerySet
 from monitoring.conditions import examine
 from monitoring.conditions.kinds import Time
 from monitoring.probes import CHOICES, Kind, asked
+from postdeploy.lib import locations
 from postdeploy.lib.secrets import seal, unseal
 
 #: Checks are spread over so many shards; a process that polls holds some of them.
 SHARDS = 32
+
+
+def validate_location(name: str) -> None:
+    """Refuse what is no name of a location."""
+    if fault := locations.fault_of(name):
+        raise ValidationError(fault)
 
 
 class CheckState(models.TextChoices):
@@ -48,6 +56,10 @@ class HealthCheck(models.Model):
     kind = models.CharField(max_length=14, choices=CHOICES, default=Kind.HTTP)
     component = models.CharField(max_length=200, blank=True)
     group = models.CharField(max_length=100, blank=True, help_text="Checks of one group stand together in the list.")
+    location = models.CharField(
+        max_length=locations.LONGEST, blank=True, default="", db_default="", validators=[validate_location],
+        help_text="Whose workers read it; empty is home.",
+    )  # fmt: skip
     target = models.CharField(max_length=2000, blank=True, help_text="A URL, host:port or name, as its kind wants it.")
     options = models.JSONField(default=dict, blank=True, help_text="What only its kind has.")
     conditions = models.TextField(max_length=8000, blank=True, help_text="What a good answer is, one condition a line.")
@@ -75,11 +87,13 @@ class HealthCheck(models.Model):
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     # Written by the poller, when something changes: no reading of a healthy check writes a row. A trigger sets
-    # `changed_at` at every change of any other column, so that the poller hears of it within a second.
+    # `changed_at` at every change of any other column, so that the poller hears of it within a second; a change of
+    # location is also stamped here and counted by the shard that it leaves.
     shard = models.GeneratedField(
         expression=Mod(F("id"), SHARDS), output_field=models.PositiveSmallIntegerField(), db_persist=True
     )
     changed_at = models.DateTimeField(db_default=Now(), editable=False)
+    moved_at = models.DateTimeField(null=True, editable=False, help_text="When it came to its location from another.")
     extra_at = models.DateTimeField(
         null=True, editable=False, default=timezone.now, help_text="A reading out of turn, once it has come."
     )
@@ -103,7 +117,7 @@ class HealthCheck(models.Model):
         constraints: ClassVar = [models.UniqueConstraint(fields=["environment", "name"], name="check_name_once")]
         indexes: ClassVar = [
             # the poller's plan, and what changed in it
-            models.Index(fields=["shard", "changed_at"], name="check_shard"),
+            models.Index(fields=["location", "shard", "changed_at"], name="check_location_shard"),
         ]
 
     def __str__(self) -> str:

@@ -7,27 +7,36 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 from monitoring.models.checks import SHARDS, HealthCheck
+from postdeploy.lib import locations
 
 
 class PollShard(models.Model):
-    """A share of all checks, held by one process at a time. Its lease is decided by the database's clock."""
+    """A share of a location's checks, held by one process at a time. Its lease is decided by the database's clock."""
 
-    number = models.PositiveSmallIntegerField(primary_key=True)
+    location = models.CharField(max_length=locations.LONGEST, blank=True, default="", db_default="")
+    number = models.PositiveSmallIntegerField()
     owner = models.CharField(max_length=120, blank=True, help_text="The key of the process that holds it.")
     lease_until = models.DateTimeField(null=True)
     polled_until = models.DateTimeField(null=True, help_text="Every reading that was due before has been kept.")
+    departures = models.PositiveBigIntegerField(
+        default=0, db_default=0, help_text="How many checks have left it for another location."
+    )
 
     class Meta:
-        constraints: ClassVar = [models.CheckConstraint(condition=Q(number__lt=SHARDS), name="shard_number_in_range")]
+        constraints: ClassVar = [
+            models.CheckConstraint(condition=Q(number__lt=SHARDS), name="shard_number_in_range"),
+            models.UniqueConstraint(fields=["location", "number"], name="shard_once"),
+        ]
 
     def __str__(self) -> str:
-        return f"shard {self.number}"
+        return f"shard {self.number} at {self.location or locations.HOME}"
 
 
 class Prober(models.Model):
     """A process that reads checks, and how it does. It says so every second; one that does not is gone."""
 
     name = models.CharField(max_length=120, help_text="host:pid")
+    location = models.CharField(max_length=locations.LONGEST, blank=True, default="", db_default="")
     key = models.CharField(max_length=120, unique=True, help_text="Its name and a random part: a pid comes again.")
     started_at = models.DateTimeField(db_default=Now())
     seen_at = models.DateTimeField(db_default=Now())
@@ -58,6 +67,7 @@ class ProberOutage(models.Model):
     """A stretch in which a prober could reach hardly anything: the fault is ours, so nothing is said of the targets."""
 
     prober_name = models.CharField(max_length=120)
+    location = models.CharField(max_length=locations.LONGEST, blank=True, default="", db_default="")
     began_at = models.DateTimeField()
     ended_at = models.DateTimeField(null=True)
     reason = models.CharField(max_length=300)

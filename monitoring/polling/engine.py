@@ -11,7 +11,7 @@ from functools import partial
 from django.db import InterfaceError, OperationalError, connection
 
 from monitoring.models import HealthCheck, Outage, Series
-from monitoring.polling import grid, keeping, opinions, probing, shards
+from monitoring.polling import grid, keeping, opinions, probing, shards, takeover
 from monitoring.polling.clock import Clock
 from monitoring.polling.figures import Counts
 from monitoring.polling.keeping import Batch
@@ -49,7 +49,7 @@ class Engine:
     def __init__(self, *, clock: Clock | None = None, is_stopping: Callable[[], bool] = lambda: False) -> None:
         self.me = shards.Identity()
         self.clock = clock or Clock()
-        self.plan = Plan()
+        self.plan = Plan(self.me.location)
         self.batch = Batch()
         self.counts = Counts()
         self.is_stopping = is_stopping
@@ -284,7 +284,8 @@ class Engine:
             return
         batch, self.batch = self.batch, Batch()
         try:
-            ours = keeping.keep(self.me, batch, until_us, _moment(self.clock.now_us()), self._park)
+            now = _moment(self.clock.now_us())
+            ours = keeping.keep(self.me, batch, until_us, self.plan.departures, now, self._park)
         except (OperationalError, InterfaceError) as error:
             self.batch = batch
             self._database_is_away(error)
@@ -331,11 +332,12 @@ class Engine:
         self._refresh_at = monotonic + REFRESH_SECONDS
         is_whole = monotonic >= self._whole_refresh_at
         try:
-            self._share()
+            departures = self._share()
             if self.plan.shards:
-                self.plan.refresh(self.clock.now_us(), is_whole=is_whole)
+                now_us = self.clock.now_us()
+                self.plan.go_on(takeover.after_moves(self.plan.refresh(now_us, departures, is_whole=is_whole), now_us))
                 self._hear_others()
-                self.lookout.record(self.me.name, _moment(self.clock.now_us()))
+                self.lookout.record(self.me, _moment(self.clock.now_us()))
             if is_whole:
                 close_orphans()
                 self._whole_refresh_at = monotonic + WHOLE_REFRESH_SECONDS
@@ -345,11 +347,12 @@ class Engine:
             self._loop.close()
             self._loop = self._new_loop()
 
-    def _share(self) -> None:
+    def _share(self) -> dict[int, int]:
+        """Take or give back shards; return how many checks had left each of those that we keep, before we look."""
         mine = self.plan.shards
-        probers = shards.report(self.me, self.clock, self.counts.figures(len(self.plan)), len(mine))
-        self._others = probers - 1
-        fair = shards.fair_share(probers)
+        told = shards.report(self.me, self.clock, self.counts.figures(len(self.plan)), len(mine))
+        self._others = told.probers - 1
+        fair = shards.fair_share(told.probers)
         if len(mine) > fair:
             busy = self.plan.count_by_shard()
             self.flush()
@@ -357,6 +360,7 @@ class Engine:
         taken = shards.take(self.me, fair - len(mine))
         if taken:
             self._begin(taken)
+        return {number: count for number, count in told.departures.items() if number in self.plan.shards}
 
     def _hear_others(self) -> None:
         """Look at what others doubt, and take in what they say of what we doubt."""
@@ -391,12 +395,10 @@ class Engine:
         now_us = self.clock.now_us()
         since_us = {one.number: now_us if one.polled_until_us is None else one.polled_until_us for one in taken}
         added = self.plan.load(since_us.keys(), since_us)
+        self.plan.departures.update({one.number: one.departures for one in taken})
+        self.plan.go_on(takeover.after_moves(added, now_us))
         orphans = {one.number for one in taken if one.is_orphan}
-        left = [planned for planned in added if planned.shard in orphans]
-        if left:
-            since = _moment(min(since_us[number] for number in orphans))
-            for pk, slot_us in keeping.stored_slots(left, since, _moment(now_us + grid.SECOND)).items():
-                self.plan.put(self.plan.checks[pk], slot_us)
+        self.plan.go_on(takeover.after_orphans([one for one in added if one.shard in orphans], since_us, now_us))
 
     def give_back(self, numbers: set[int]) -> None:
         """Release shards at once; what still runs there is read again by whoever takes them."""

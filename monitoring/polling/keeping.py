@@ -1,7 +1,8 @@
 """What a batch of readings changes, kept in one transaction that also renews the leases.
 
-Readings of shards that are no longer ours are dropped: another process reads those slots. Nothing is written for a good
-reading of a healthy check but its samples, and these are one row of the log for the whole batch.
+Readings of shards that are no longer ours are dropped, and those of checks that went to another location: another
+process reads those slots. Nothing is written for a good reading of a healthy check but its samples, and these are one
+row of the log for the whole batch.
 """
 
 import logging
@@ -83,16 +84,19 @@ def keep(
     me: shards.Identity,
     batch: Batch,
     polled_until_us: Mapping[int, int],
+    departures: Mapping[int, int],
     now: datetime,
     on_bad: Callable[[Planned, Exception], None],
 ) -> set[int]:
     """Keep what `batch` holds and renew our shards; return those that are ours. What belongs to others is dropped.
 
+    `departures` are how many checks had left each shard when our plan was last compared with the checks that there are.
+
     One check whose readings cannot be kept stops no other: the batch is halved until it stands alone, and goes to
     `on_bad`. Raises OperationalError and InterfaceError when the database is away.
     """
     try:
-        return _keep(me, batch, polled_until_us, now)
+        return _keep(me, batch, polled_until_us, departures, now)
     except (OperationalError, InterfaceError):
         raise
     except Exception as error:
@@ -100,20 +104,25 @@ def keep(
         if len(checks) < 2:
             for planned in checks:
                 on_bad(planned, error)
-            return _keep(me, Batch(), polled_until_us, now)
+            return _keep(me, Batch(), polled_until_us, departures, now)
         first = {planned.pk for planned in checks[: len(checks) // 2]}
-        ours = keep(me, batch.only(lambda planned: planned.pk in first), polled_until_us, now, on_bad)
-        return ours & keep(me, batch.only(lambda planned: planned.pk not in first), polled_until_us, now, on_bad)
+        halves = batch.only(lambda planned: planned.pk in first), batch.only(lambda planned: planned.pk not in first)
+        return set.intersection(*(keep(me, half, polled_until_us, departures, now, on_bad) for half in halves))
 
 
-def _keep(me: shards.Identity, batch: Batch, polled_until_us: Mapping[int, int], now: datetime) -> set[int]:
+def _keep(
+    me: shards.Identity, batch: Batch, polled_until_us: Mapping[int, int], departures: Mapping[int, int], now: datetime
+) -> set[int]:
     made: list[tuple[Planned, str]] = []
     try:
         with transaction.atomic():
-            ours = shards.renew(me, polled_until_us)
+            batch = _locked(batch)  # before the shards, in the order of whoever moves a check to another location
+            held = shards.renew(me, polled_until_us)
+            ours = set(held)
             if ours != polled_until_us.keys():
                 logger.warning("shards %s were taken over by another process", sorted(polled_until_us.keys() - ours))
                 batch = batch.only(lambda planned: planned.shard in ours)
+            batch = _without_departed(me, batch, {n for n, count in held.items() if count != departures.get(n)})
             if batch:
                 _write(batch, made)
                 opinions.ask(me, batch.doubtful & batch.changed.keys())
@@ -125,15 +134,27 @@ def _keep(me: shards.Identity, batch: Batch, polled_until_us: Mapping[int, int],
     return ours
 
 
-def _write(batch: Batch, made: list[tuple[Planned, str]]) -> None:
+def _without_departed(me: shards.Identity, batch: Batch, numbers: Collection[int]) -> Batch:
+    """Return the batch without checks that have left these shards, which are locked: nobody leaves them just now."""
+    if not batch or not numbers:
+        return batch
+    asked = [pk for pk, planned in batch.all_checks().items() if planned.shard in numbers]
+    there = set(HealthCheck.objects.filter(pk__in=asked, location=me.location).order_by().values_list("pk", flat=True))
+    return batch.only(lambda planned: planned.shard not in numbers or planned.pk in there)
+
+
+def _locked(batch: Batch) -> Batch:
+    """Lock the rows that are to change or to be referred to; return the batch without those that were deleted."""
     new = {p.pk: p for p, aspect in zip(batch.checks, batch.aspects, strict=True) if aspect not in p.series}
     told = batch.changed | new
-    if told:
-        there = _lock(told)
-        if len(there) < len(told):  # deleted meanwhile
-            gone = told.keys() - there
-            batch = batch.only(lambda planned: planned.pk not in gone)
-        _make_series(batch, made)
+    there = _lock(told) if told else set()
+    if len(there) == len(told):
+        return batch
+    return batch.only(lambda planned: planned.pk not in told or planned.pk in there)
+
+
+def _write(batch: Batch, made: list[tuple[Planned, str]]) -> None:
+    _make_series(batch, made)
     if batch.checks:
         series = [planned.series[aspect] for planned, aspect in zip(batch.checks, batch.aspects, strict=True)]
         store.append(series, batch.times_us, batch.values)
@@ -252,10 +273,3 @@ def _hasten_looks(batch: Batch, now: datetime) -> None:
         MonitoringPeriod.objects.filter(pk__in=[period.pk for period in periods]).update(next_look_at=now)
         for planned in began:
             ring(outage_began, check_id=planned.pk)
-
-
-def stored_slots(checks: Collection[Planned], since: datetime, until: datetime) -> dict[int, int]:
-    """Return the latest slot of each check, in microseconds, whose reading another process kept before it ended."""
-    series = {planned.series["up"]: planned.pk for planned in checks if "up" in planned.series}
-    found = store.read(list(series), since, until)
-    return {series[key]: round(samples.times[-1] * 1e6) for key, samples in found.items() if len(samples.times)}

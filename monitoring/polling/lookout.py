@@ -12,6 +12,7 @@ from django.db.models.functions import Now
 
 from monitoring.models import Prober, ProberOutage
 from monitoring.polling.plan import Planned
+from monitoring.polling.shards import Identity
 from monitoring.polling.view import Sight, View
 from monitoring.probes import FailureKind, Reading
 from postdeploy.lib.http import Outcome, Request
@@ -133,7 +134,7 @@ class Lookout:
 
     # --- the row ---
 
-    def record(self, prober_name: str, now: datetime) -> None:
+    def record(self, me: Identity, now: datetime) -> None:
         """Open or close the row that says that we see nothing."""
         self._take_in()
         is_blind = self._is_blind()
@@ -142,7 +143,9 @@ class Lookout:
             self._ask_canaries()
         if is_blind and self._row is None:
             self._row, _ = ProberOutage.objects.get_or_create(
-                prober_name=prober_name, ended_at=None, defaults={"began_at": now, "reason": self._why}
+                prober_name=me.name,
+                ended_at=None,
+                defaults={"began_at": now, "reason": self._why, "location": me.location},
             )
             logger.error("we see nothing: %s; checks are unknown until we do", self._why)
         if self._row is None:

@@ -1,7 +1,7 @@
 """A second look by another process, at once: what fails from here may be well from there.
 
-Whoever holds a check asks, any other process that polls takes the question and answers it, and the asker counts the
-answer as one more reading. Where there is nobody else, nobody is asked.
+Whoever holds a check asks, any other process of the same location takes the question and answers it, and the asker
+counts the answer as one more reading. Where there is nobody else, nobody is asked.
 """
 
 import json
@@ -30,15 +30,17 @@ def ask(me: Identity, check_ids: Collection[int]) -> None:
 def take(me: Identity) -> list[HealthCheck]:
     """Take questions that others asked; each is taken once."""
     with connection.cursor() as cursor:
-        cursor.execute(_TAKE, [me.key, me.key, AT_ONCE])
+        cursor.execute(_TAKE, [me.key, me.key, me.location, AT_ONCE])
         ids = [pk for (pk,) in cursor.fetchall()]
     return list(HealthCheck.objects.active().filter(pk__in=ids)) if ids else []
 
 
 _TAKE = """
 UPDATE monitoring_secondopinion SET taken_by = %s WHERE health_check_id IN (
-    SELECT health_check_id FROM monitoring_secondopinion WHERE taken_by = '' AND asked_by <> %s
-    LIMIT %s FOR UPDATE SKIP LOCKED
+    SELECT health_check_id FROM monitoring_secondopinion AS asked
+    JOIN monitoring_healthcheck AS ours ON ours.id = asked.health_check_id
+    WHERE asked.taken_by = '' AND asked.asked_by <> %s AND ours.location = %s
+    LIMIT %s FOR UPDATE OF asked SKIP LOCKED
 ) RETURNING health_check_id
 """
 

@@ -42,6 +42,7 @@ class Planned:
         "interval_us",
         "is_named",
         "is_resting",
+        "moved_us",
         "own_seconds",
         "parked_until",
         "phase",
@@ -75,6 +76,8 @@ class Planned:
             check.steady_since,
         )
         self.first_reading_at = check.first_reading_at
+        # that was the latest change: what was read of it elsewhere counts here
+        self.moved_us = _us(check.moved_at) if check.moved_at and check.moved_at == check.changed_at else None
         self.detail = check.latest_detail
         self.define(check)
 
@@ -106,11 +109,16 @@ class Planned:
 
 
 class Plan:
-    """The checks of the shards that we hold."""
+    """The checks of our location in the shards that we hold.
 
-    def __init__(self) -> None:
+    `departures` are how many checks had left each of them when what is planned was last compared with what there is.
+    """
+
+    def __init__(self, location: str = "") -> None:
+        self.location = location
         self.checks: dict[int, Planned] = {}
         self.shards: set[int] = set()
+        self.departures: dict[int, int] = {}
         self._heap: list[tuple[int, int]] = []
         self._paces: dict[int, int] = {}
         self._windows: list[tuple[int, int | None, int | None]] = []
@@ -150,6 +158,11 @@ class Plan:
         if planned.schedule(after_us) != NEVER:
             heapq.heappush(self._heap, (planned.due_us, planned.pk))
 
+    def go_on(self, after_us: Mapping[Planned, int]) -> None:
+        """Plan the next reading of several checks, each after a slot of its own."""
+        for planned, slot_us in after_us.items():
+            self.put(planned, slot_us)
+
     def _put_again(self, planned: Planned, now_us: int) -> None:
         """Plan a check anew; a slot that has come and was not taken yet stays due."""
         self.put(planned, now_us if planned.due_us > now_us else planned.due_us - 1)
@@ -158,7 +171,7 @@ class Plan:
 
     def load(self, shards: Collection[int], since_us: Mapping[int, int]) -> list[Planned]:
         """Add the checks of shards that we took; each goes on at its latest slot after `since_us` of its shard."""
-        added = [Planned(check) for check in _rows().filter(shard__in=shards)]
+        added = [Planned(check) for check in self._rows().filter(shard__in=shards)]
         for planned in added:
             self.checks[planned.pk] = planned
             self._set_pace(planned)
@@ -172,35 +185,39 @@ class Plan:
         """Forget the checks of shards that are no longer ours."""
         gone = set(shards)
         self.shards -= gone
+        self.departures = {number: count for number, count in self.departures.items() if number not in gone}
         self.checks = {pk: planned for pk, planned in self.checks.items() if planned.shard not in gone}
 
-    def refresh(self, now_us: int, *, is_whole: bool) -> None:
+    def refresh(self, now_us: int, departures: Mapping[int, int], *, is_whole: bool) -> list[Planned]:
         """Take over what was changed by people or by time: definitions, pauses, periods, maintenance.
 
-        `is_whole` compares all checks and not only those that say they were changed.
+        `is_whole` compares all checks and not only those that say they were changed; so does one that has left since,
+        by the `departures` that were read before. Returns the checks that are new here.
         """
         now = datetime.fromtimestamp(now_us / grid.SECOND, UTC)
-        self._refresh_checks(now_us, is_whole=is_whole)
+        has_lost = any(self.departures.get(number) != count for number, count in departures.items())
+        added = self._refresh_checks(now_us, is_whole=is_whole or has_lost)
+        self.departures.update(departures)
         self._refresh_paces(now, now_us)
         self._refresh_rest(now, now_us)
+        return added
 
-    def _refresh_checks(self, now_us: int, *, is_whole: bool) -> None:
-        ours = HealthCheck.objects.filter(shard__in=self.shards)
-        active, changed = _survey(self.shards)
+    def _refresh_checks(self, now_us: int, *, is_whole: bool) -> list[Planned]:
+        ours = HealthCheck.objects.filter(location=self.location, shard__in=self.shards)
+        active, changed = _survey(self.location, self.shards)
         if is_whole or active != len(self.checks):
             there = dict(ours.active().order_by().values_list("pk", "changed_at"))
             for pk in self.checks.keys() - there.keys():
                 del self.checks[pk]
             changed = list(there.items())
         new = [pk for pk, changed_at in changed if not self._knows(pk, changed_at)]
-        if new:
-            self._renew(_rows().filter(pk__in=new, shard__in=self.shards), now_us)
+        return self._renew(self._rows().filter(pk__in=new, shard__in=self.shards), now_us) if new else []
 
     def _knows(self, pk: int, changed_at: datetime) -> bool:
         planned = self.checks.get(pk)
         return planned is not None and planned.changed_at == changed_at
 
-    def _renew(self, rows: Iterable[HealthCheck], now_us: int) -> None:
+    def _renew(self, rows: Iterable[HealthCheck], now_us: int) -> list[Planned]:
         added = []
         for check in rows:
             planned = self.checks.get(check.pk)
@@ -213,6 +230,7 @@ class Plan:
             self._set_rest(planned)
             self._put_again(planned, now_us)
         _load_series(added)
+        return added
 
     def _refresh_paces(self, now: datetime, now_us: int) -> None:
         environments = {planned.environment_id for planned in self.checks.values()}
@@ -252,7 +270,7 @@ class Plan:
     def compile(self, planned: Planned) -> Compiled:
         """Return what to ask; raises what keeps the row from being evaluated."""
         if planned.compiled is None:
-            row = planned.row or _rows().get(pk=planned.pk)
+            row = planned.row or _active().get(pk=planned.pk)
             planned.compiled, planned.row = compiled(row), None
         return planned.compiled
 
@@ -260,19 +278,22 @@ class Plan:
         """How many checks each shard has."""
         return Counter(planned.shard for planned in self.checks.values())
 
+    def _rows(self) -> "QuerySet[HealthCheck]":
+        return _active().filter(location=self.location)
 
-def _rows() -> "QuerySet[HealthCheck]":
+
+def _active() -> "QuerySet[HealthCheck]":
     return HealthCheck.objects.active().annotate(project_id=F("environment__project_id")).order_by()
 
 
-def _survey(shards: Collection[int]) -> tuple[int, list[tuple[int, datetime]]]:
+def _survey(location: str, shards: Collection[int]) -> tuple[int, list[tuple[int, datetime]]]:
     """Return how many checks are to be read, and those that were changed lately."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT count(*), array_agg(id) FILTER (WHERE is_new), array_agg(changed_at) FILTER (WHERE is_new) FROM ("
             " SELECT id, changed_at, changed_at > clock_timestamp() - make_interval(secs => %s) AS is_new"
-            " FROM monitoring_healthcheck WHERE shard = ANY(%s) AND paused_at IS NULL) AS ours",
-            [OVERLAP_SECONDS, sorted(shards)],
+            " FROM monitoring_healthcheck WHERE location = %s AND shard = ANY(%s) AND paused_at IS NULL) AS ours",
+            [OVERLAP_SECONDS, location, sorted(shards)],
         )
         count, ids, times = cursor.fetchone()
     return int(count), list(zip(ids or (), times or (), strict=True))

@@ -9,7 +9,7 @@ POLL_LATE_SECONDS = 90.0
 
 
 def poll_lag() -> Part:
-    """How far behind the readings are, by the database's clock, where it is worst; for `/readyz`."""
+    """How far behind the readings of home are, by the database's clock, where it is worst; for `/readyz`."""
     with connection.cursor() as cursor:
         cursor.execute(_LAG)
         lag = float(cursor.fetchone()[0] or 0.0)
@@ -21,6 +21,7 @@ def poll_lag() -> Part:
 _LAG = """
 SELECT extract(epoch FROM max(clock_timestamp() - coalesce(shard.polled_until, active.oldest)))
 FROM (
-    SELECT shard, min(created_at) AS oldest FROM monitoring_healthcheck WHERE paused_at IS NULL GROUP BY shard
-) AS active LEFT JOIN monitoring_pollshard AS shard ON shard.number = active.shard
+    SELECT shard, min(created_at) AS oldest FROM monitoring_healthcheck
+    WHERE location = '' AND paused_at IS NULL GROUP BY shard
+) AS active LEFT JOIN monitoring_pollshard AS shard ON shard.location = '' AND shard.number = active.shard
 """

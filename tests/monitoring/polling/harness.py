@@ -61,10 +61,10 @@ def check_of(target, **fields):
     return HealthCheckFactory(**{"url": target.url + "/", "extra_at": NOW} | fields)
 
 
-def readings(check, aspect="up"):
+def readings(check, aspect="up", around=NOW):
     """The samples of a check by their times."""
     series = Series.objects.get(health_check=check, aspect=aspect).pk
-    found = store.read([series], at(-86_400), at(86_400))[series]
+    found = store.read([series], around - timedelta(days=1), around + timedelta(days=1))[series]
     return dict(zip(found.times.tolist(), found.values.tolist(), strict=True))
 
 
