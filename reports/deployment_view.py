@@ -20,7 +20,7 @@ from postdeploy.lib import words
 from reports import links, sentences
 from reports.selectors import GROUPS, Happening, Story, finding_words
 from reports.selectors.finding_facts import facts_of
-from reports.selectors.finding_pictures import FindingPicture, SmallLine, finding_pictures, small_lines
+from reports.selectors.finding_pictures import LEFT_OUT, FindingPicture, SmallLine, finding_pictures, small_lines
 from reports.selectors.gaps import Gaps, watch_gaps
 from reports.sentences import Sign
 from reports.statistics import REASONS, Statistic, hint_words, reason_words, statistics_of, visible_words
@@ -56,6 +56,18 @@ class FindingCard:
         """What it is called on the page, the same in every look."""
         return re.sub(r"[^A-Za-z0-9]+", "-", self.finding.key)
 
+    @property
+    def rarity(self) -> str:
+        """How rare such a change is, where its sentence does not say it already."""
+        said = self.picture.placebo.words if self.picture.placebo else ""
+        return "" if said.rstrip(".") in self.finding.sentence else said
+
+    @property
+    def has_left_out(self) -> bool:
+        """Whether its picture shows a stretch that was left out of the past."""
+        spans = self.picture.chart["spans"] if self.picture.chart else []
+        return any(span["label"] == LEFT_OUT for span in spans)
+
 
 @dataclass(frozen=True)
 class FindingRow:
@@ -72,7 +84,7 @@ class FindingRow:
     def note(self) -> str:
         """What the columns do not say: why nothing can be said, or why a change does not count."""
         if self.finding.result == FindingResult.INCONCLUSIVE:
-            return self.finding.sentence.removeprefix(f"{self.finding.name}: ")
+            return self.finding.sentence.removeprefix(self.finding.name).lstrip(": ")
         return ", ".join(why for why in reason_words(facts_of(self.finding)) if why not in _PLAIN)
 
 
@@ -88,7 +100,7 @@ class Chip:
 
 @dataclass(frozen=True)
 class TierTime:
-    """How long a tier has had issues of this deployment, of the time its clock gives."""
+    """How long a tier has had an issue of this deployment, of the time its clock gives."""
 
     tier: SupportTier
     spent: str
@@ -125,6 +137,17 @@ class DeploymentView:
         return not self.story.is_complete
 
     @property
+    def shows_left_out(self) -> bool:
+        """Whether a picture shows a stretch that was left out."""
+        return any(card.has_left_out for card in self.cards)
+
+    @property
+    def expected(self) -> str:
+        """What the band of the pictures is called: with a pinned reference what it was like under that."""
+        version = self.compared.version if self.compared else ""
+        return f"expected, as under {version}" if version else "expected"
+
+    @property
     def left_out(self) -> str:
         """What of the past was not taken for normal: "2 outages, v1.1.0 (2 h 10 min)"."""
         return self.compared.left_out_words if self.compared else ""
@@ -154,7 +177,7 @@ class DeploymentView:
 def deployment_view(story: Story, *, events: str, user: Any, now: datetime) -> DeploymentView:
     """Return what the page shows `user` of `story`; `events` is the stream's filter, empty for the latest of all."""
     opening, rest = _halves(story.watch.sentence)
-    verdict = max(story.final_looks, key=lambda look: look.looked_at, default=None)
+    verdict = story.standing_look or max(story.final_looks, key=lambda look: look.looked_at, default=None)
     shown = [row for row in story.happenings if events in ("", "all", row.group)]
     latest = shown if events else shown[:LATEST]
     cards = _cards(story, user, now)
@@ -176,7 +199,7 @@ def deployment_view(story: Story, *, events: str, user: Any, now: datetime) -> D
         chips=_chips(story.happenings, events),
         tiers=_tiers(story, now),
         verdict=verdict,
-        judged_over=verdict.looked_at - verdict.period.opens_at if verdict else None,
+        judged_over=_judged_over(verdict) if verdict else None,
         change_count=len(story.system_changes) + len(story.configuration_changes),
         is_dated=any(timezone.localdate(row.at) != timezone.localdate(now) for row in latest),
     )
@@ -192,7 +215,9 @@ def _cards(story: Story, user: Any, now: datetime) -> list[FindingCard]:
         return []
     pictures = finding_pictures(pictured, story.deployment, until=_until(story, now))
     blames = blames_of([_blame(row) for row in pictured], Deployment.objects.visible_to(user))
-    return [_card(row, pictures[row.pk], blame) for row, blame in zip(pictured, blames, strict=True)]
+    is_live = not story.is_complete
+    pairs = zip(pictured, blames, strict=True)
+    return [_card(row, pictures[row.pk], blame, is_live=is_live) for row, blame in pairs]
 
 
 def _blame(finding: Finding) -> list[Any]:
@@ -201,9 +226,8 @@ def _blame(finding: Finding) -> list[Any]:
 
 
 def _others(story: Story, drawn: set[int], now: datetime) -> list[FindingRow]:
-    """All other findings as lines of the table, what got better first."""
+    """All other findings as lines of the table, what matters most first."""
     rows = [row for row in story.judged if row.pk not in drawn]
-    rows.sort(key=lambda row: row.result != FindingResult.IMPROVED)
     lines = small_lines(rows[:SPARKED], story.deployment, until=_until(story, now)) if rows else {}
     return [FindingRow(row, *finding_words(row), visible_words(facts_of(row)), lines.get(row.pk)) for row in rows]
 
@@ -233,6 +257,12 @@ def _until(story: Story, now: datetime) -> datetime:
     return min(now, story.watch.ended_at + max((story.watch.ended_at - live_at) / 4, timedelta(minutes=5)))
 
 
+def _judged_over(verdict: Verdict) -> timedelta:
+    """How much of its period a verdict saw: one that came late saw no more than all of it."""
+    period = verdict.period
+    return min(verdict.looked_at, period.ended_at or period.closes_at) - period.opens_at
+
+
 def _halves(sentence: str) -> tuple[str, str]:
     """Cut what is said into its first sentence, which stands out, and the rest."""
     first, *rest = _END.split(sentence.strip(), maxsplit=1)
@@ -248,7 +278,7 @@ def _afterwards(story: Story) -> str:
     return f"It was live for {words.duration(story.live_for)}, until {story.watch.superseded_by} {verb}"
 
 
-def _card(finding: Finding, picture: FindingPicture, blame: list[Blamed]) -> FindingCard:
+def _card(finding: Finding, picture: FindingPicture, blame: list[Blamed], *, is_live: bool) -> FindingCard:
     facts = facts_of(finding)
     is_fatal = finding.result == FindingResult.REGRESSED and bool(
         facts.get("is_hard_limit_broken") or (finding.is_critical and "DOWN" in facts.get("reasons", ()))
@@ -261,7 +291,7 @@ def _card(finding: Finding, picture: FindingPicture, blame: list[Blamed]) -> Fin
         tone="failed" if is_fatal else _RESULT_TONES.get(FindingResult(finding.result), "plain"),
         picture=picture,
         statistics=statistics_of(facts),
-        hint=hint_words(facts) if finding.result == FindingResult.INCONCLUSIVE else "",
+        hint=hint_words(facts, is_live=is_live) if finding.result == FindingResult.INCONCLUSIVE else "",
         blame=blame,
         issue=issue,
         issue_url=reverse("issue", args=[issue.project.slug, issue.reference]) if issue else "",
@@ -275,12 +305,14 @@ def _chips(happenings: Sequence[Happening], events: str) -> list[Chip]:
 
 
 def _tiers(story: Story, now: datetime) -> list[TierTime]:
-    spent: Counter[int] = Counter()
+    """Each tier with the issue that it has had longest: every issue has a clock of its own."""
+    spent: Counter[tuple[int, int]] = Counter()
     tiers: dict[int, SupportTier] = {}
     for assignment in story.assignments:
         tiers[assignment.tier_id] = assignment.tier
-        spent[assignment.tier_id] += round(((assignment.ended_at or now) - assignment.started_at).total_seconds())
+        seconds = round(((assignment.ended_at or now) - assignment.started_at).total_seconds())
+        spent[assignment.tier_id, assignment.issue_id] += seconds
     return [
-        TierTime(tier, words.progress(spent[pk], tier.clock_seconds))
+        TierTime(tier, words.progress(max(spent[key] for key in spent if key[0] == pk), tier.clock_seconds))
         for pk, tier in sorted(tiers.items(), key=lambda row: (row[1].track, row[1].level))
     ]

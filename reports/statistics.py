@@ -66,11 +66,18 @@ def reason_words(facts: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(REASONS.get(code, code) for code in _texts(facts.get("reasons")))
 
 
-def hint_words(facts: Mapping[str, Any]) -> str:
-    """Return what would make an unclear finding clear: "About 25 min more would settle it. …"; empty if unknown."""
-    settle, smallest = _settle(facts), visible_words(facts)
+def hint_words(facts: Mapping[str, Any], *, is_live: bool) -> str:
+    """Return what would make an unclear finding clear: "About 25 min more would settle it. …"; empty if unknown.
+
+    Once the watch is over (not `is_live`), no more will come. Of a change that is larger than what could have been
+    seen something else makes it unclear.
+    """
+    settle = _settle(facts) if is_live else ""
     said = [f"{settle.capitalize()} would settle it."] if settle else []
-    return " ".join([*said, f"A change of {smallest} could have been seen."] if smallest else said)
+    smallest, change = _number(facts, "smallest_visible_change"), _number(facts, "change")
+    if smallest is not None and abs(change or 0.0) < smallest:
+        said.append(f"A change of {visible_words(facts)} could have been seen.")
+    return " ".join(said)
 
 
 def visible_words(facts: Mapping[str, Any]) -> str:
@@ -86,7 +93,7 @@ def _change(facts: Mapping[str, Any]) -> str:
     unit, points = str(facts.get("unit") or ""), _points(facts)
     said = f"{words.pair(before, after, unit)}, {words.signed(change, points)}"
     low, high = _number(facts, "change_low"), _number(facts, "change_high")
-    if low is not None and high is not None:
+    if low is not None and high is not None and low < high:
         said += f"; with 90\u00a0% certainty between {words.signed(low, points)} and {words.signed(high, points)}"
     return said + _relative(facts)
 
@@ -96,7 +103,7 @@ def _relative(facts: Mapping[str, Any]) -> str:
     if share is None or low is None or high is None:
         return ""
     told, lowest, highest = (words.signed(round(100 * part, 1), "%") for part in (share, low, high))
-    return f" ({told}, between {lowest} and {highest})"
+    return f" ({told}, between {lowest} and {highest})" if low < high else f" ({told})"
 
 
 def _visible(facts: Mapping[str, Any]) -> str:

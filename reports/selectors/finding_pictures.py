@@ -28,6 +28,8 @@ from reports.selectors.finding_facts import Expected, Placebo, expected_of, fact
 from reports.selectors.pictures import LONGEST, MINUTE, SHORTEST, SPARK_POINTS, evenly
 
 SLOTS = 90
+#: What a shaded stretch of the past is called that says nothing of what is normal.
+LEFT_OUT = "left out"
 #: How far before and after the deployment a small line of the table goes.
 SPARK_SPAN = timedelta(hours=6)
 #: Before a band of a check's response time is drawn there are so many readings; nine in ten of them lay in it.
@@ -136,13 +138,17 @@ def _series_of(findings: Iterable[Finding]) -> tuple[dict[int, int], dict[int, i
     for finding in findings:
         check = finding.health_check_id or 0
         response, up = (of_checks.get((check, aspect)) for aspect in (Series.RESPONSE_TIME, Series.UP))
-        is_state = finding.series is not None and finding.series.aspect == Series.UP
-        chosen = response if response and (finding.series_id is None or is_state) else finding.series_id
+        chosen = response if response and (finding.series_id is None or _is_state(finding)) else finding.series_id
         if chosen:
             lines[finding.pk] = chosen
         if up:
             ups[finding.pk] = up
     return lines, ups
+
+
+def _is_state(finding: Finding) -> bool:
+    """Whether a finding is of a check's being up, not of its response time."""
+    return finding.series is not None and finding.series.aspect == Series.UP
 
 
 def _outages(findings: Iterable[Finding], start: datetime, end: datetime) -> Mapping[int, Sequence[Outage]]:
@@ -198,7 +204,7 @@ def _limit(finding: Finding, unit: str) -> tuple[float, str] | None:
 def _spans(finding: Finding, scene: _Scene) -> list[dict[str, Any]]:
     """What is shaded: what was left out of the baseline, and when a check was down."""
     first, last = scene.start.timestamp(), scene.end.timestamp()
-    spans = [(start, end, "left out") for start, end in scene.left_out]
+    spans = [(start, end, LEFT_OUT) for start, end in scene.left_out]
     for outage in scene.outages.get(finding.health_check_id or 0, ()):
         spans.append((outage.began_at.timestamp(), outage.ended_at.timestamp() if outage.ended_at else last, "down"))
     return [
@@ -284,11 +290,15 @@ class SmallLine:
 
 
 def small_lines(findings: Sequence[Finding], deployment: Deployment, *, until: datetime) -> dict[int, SmallLine]:
-    """Return the small line of each finding that has samples, by its key, in three queries."""
+    """Return the small line of each finding that has samples, by its key, in four queries.
+
+    It ends where the next deployment begins. Of whether a check is up it shows just that.
+    """
     live_at = deployment.finished_at or deployment.occurred_at
     start, end = _window(deployment, min(until, live_at + SPARK_SPAN))
-    start = max(start, live_at - SPARK_SPAN)
-    lines, _ = _series_of(findings)
+    start, end = max(start, live_at - SPARK_SPAN), min(end, _next_begins(deployment, live_at, end))
+    lines, ups = _series_of(findings)
+    lines |= {finding.pk: ups[finding.pk] for finding in findings if finding.pk in ups and _is_state(finding)}
     samples = lines_of(set(lines.values()), start, end)
     span = (start.timestamp(), end.timestamp())
     found = {}
@@ -297,6 +307,13 @@ def small_lines(findings: Sequence[Finding], deployment: Deployment, *, until: d
         if len(line.times) > 1:
             found[finding.pk] = _small(finding, line, deployment, span)
     return found
+
+
+def _next_begins(deployment: Deployment, live_at: datetime, end: datetime) -> datetime:
+    """When the next deployment that went live began to roll out; `end` where there is none until then."""
+    later = deployments_between([deployment.environment_id], live_at, end)
+    begun = [row.started_at or row.finished_at for row in later if row.pk != deployment.pk]
+    return min((at for at in begun if at and at > live_at), default=end)
 
 
 def _small(finding: Finding, line: Samples, deployment: Deployment, span: Times) -> SmallLine:

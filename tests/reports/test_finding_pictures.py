@@ -8,7 +8,7 @@ import pytest
 from monitoring.models import Verdict
 from reports.selectors.finding_facts import expected_of, placebo_of, rarity_words
 from reports.selectors.finding_pictures import finding_pictures, left_out_of, small_lines
-from tests.factories import FindingFactory
+from tests.factories import DeploymentFactory, FindingFactory
 from tests.monitoring.worlds import World, at
 
 NBSP = "\u00a0"
@@ -184,6 +184,24 @@ def test_a_line_of_the_table_has_a_small_picture_with_the_deployment_in_it(world
     [(share, kind)] = line.marks
     assert kind == "deploy"
     assert 0.4 < share < 0.6
+
+
+def test_a_check_that_was_up_has_the_line_of_being_up(world):
+    check = world.check(until=75, response=lambda minute: 20 if minute < 0 else 400, name="Search page")
+    world.judge(180)
+    finding = FindingFactory(
+        verdict=world.verdict(), key="check:search", health_check=check, series=check.series.get(aspect="up"), facts={}
+    )
+    points = small_lines([finding], world.deployment, until=at(75))[finding.pk].points
+    assert {value for value in points if value is not None} == {1.0}
+
+
+def test_a_small_line_ends_where_the_next_deployment_begins(world):
+    finding = world.finding("metric:search")
+    whole = small_lines([finding], world.deployment, until=at(75))[finding.pk]
+    DeploymentFactory(environment=world.environment, started_at=at(30), finished_at=at(33), reported_at=at(33))
+    cut = small_lines([finding], world.deployment, until=at(75))[finding.pk]
+    assert whole.marks[0][0] < 0.6 < cut.marks[0][0] < 0.75
 
 
 def test_what_has_no_samples_has_no_small_picture(world):

@@ -8,9 +8,11 @@ import time_machine
 from django.urls import reverse
 
 from deployments.models import Deployment
-from monitoring.models import HealthCheck, MonitoringPeriod
+from issues.models import Issue
+from monitoring.models import HealthCheck, MonitoringPeriod, Verdict
 from reports import services
 from reports.models import Lesson
+from support.models import Assignment
 from tests.factories import (
     DeploymentFactory,
     EnvironmentFactory,
@@ -20,7 +22,7 @@ from tests.factories import (
     ProjectFactory,
     UserFactory,
 )
-from tests.reports.world import DAY, NOW, deploy, rollback_world, watch
+from tests.reports.world import DAY, NOW, at, deploy, rollback_world, watch
 
 pytestmark = pytest.mark.django_db
 
@@ -285,6 +287,44 @@ def test_a_finding_with_too_little_behind_it_is_a_line_and_no_picture(owner, wor
     body = owner.get(page_of(world, "deployment", world.bad.pk)).content.decode()
     assert body.count('<article class="finding"') == 1
     assert "Search p95" in body
+
+
+def test_of_issues_at_the_same_time_a_tier_has_the_longest_on_its_clock(owner, world):
+    Assignment.objects.create(
+        issue=world.umlauts, tier=world.tiers[1], reason="ROUTED", started_at=at(10, 40), ended_at=at(10, 45)
+    )
+    Issue.objects.filter(pk=world.umlauts.pk).update(deployment=world.bad)
+    Assignment.objects.filter(issue=world.critical, tier=world.tiers[1]).update(ended_at=at(9, 21))
+    told = text_of(owner.get(page_of(world, "deployment", world.bad.pk)))
+    assert "L1 Level 1 7 of 15 min" in told
+
+
+def test_a_verdict_that_came_late_saw_no_more_than_its_period(owner, world):
+    Verdict.objects.filter(pk=world.verdict.pk).update(looked_at=at(10, 58))
+    assert "over 60 min" in text_of(owner.get(page_of(world, "deployment", world.bad.pk)))
+
+
+def test_without_a_check_it_does_not_say_that_nothing_is_measured(owner, world):
+    told = text_of(owner.get(page_of(world, "deployment", world.candidate.pk)))
+    assert "staging has no check, so nobody asks whether it answers." in told
+    assert "no verdict can be healthy" not in told
+
+
+def test_what_could_not_be_judged_when_the_watch_is_over_is_not_promised(owner, world):
+    world.verdict.findings.all().delete()
+    told = text_of(owner.get(page_of(world, "deployment", world.bad.pk)))
+    assert "Nothing could be judged. 2 of 3 metrics got worse" in told
+    assert "will be here. Nothing could be judged" not in told
+
+
+def test_lines_of_the_table_come_in_the_order_of_what_matters(owner, world):
+    for position, (name, result) in enumerate((("Gone", "INCONCLUSIVE"), ("Faster", "IMPROVED")), 10):
+        reasons = {"reasons": ["GONE_SILENT"]} if result == "INCONCLUSIVE" else {}
+        FindingFactory(verdict=world.verdict, name=name, key=name, result=result, facts=reasons, position=position,
+                       sentence=f"{name} stopped: no values of late.")  # fmt: skip
+    told = text_of(owner.get(page_of(world, "deployment", world.bad.pk)))
+    assert told.index("Stopped: no values of late.") < told.index("Faster")
+    assert "Gone stopped" not in told[: told.index("Not watched or not judged")]
 
 
 def test_it_polls_while_the_watch_runs_and_stops_when_it_is_over(owner, world):

@@ -47,13 +47,29 @@ def test_a_chance_too_small_to_write_is_said_to_be_small():
 @pytest.mark.parametrize("facts", [{}, dict.fromkeys(FACTS), dict.fromkeys(FACTS, "x")])
 def test_what_is_not_known_is_not_told(facts):
     assert statistics_of(facts) == []
-    assert (hint_words(facts), visible_words(facts), reason_words(facts)) == ("", "", ())
+    assert (hint_words(facts, is_live=True), visible_words(facts), reason_words(facts)) == ("", "", ())
+
+
+SMALL = FACTS | {"change": 5.0}
 
 
 def test_an_unclear_finding_says_what_would_make_it_clear():
-    assert hint_words(FACTS) == (
+    assert hint_words(SMALL, is_live=True) == (
         f"About 1{NBSP}h 35{NBSP}min more of the same would settle it. A change of ±12{NBSP}ms could have been seen."
     )
+
+
+def test_once_the_watch_is_over_nothing_more_would_settle_it():
+    assert hint_words(SMALL, is_live=False) == f"A change of ±12{NBSP}ms could have been seen."
+
+
+def test_where_more_than_could_have_been_seen_was_seen_that_is_no_hint():
+    assert hint_words(FACTS, is_live=False) == ""
+
+
+def test_an_interval_without_width_is_not_told():
+    narrow = {"change_low": 140.0, "change_high": 140.0, "relative_low": 0.452, "relative_high": 0.452}
+    assert told(**narrow)["Change"] == f"310 → 450{NBSP}ms, +140{NBSP}ms (+45.2{NBSP}%)"
 
 
 def test_every_reason_of_the_judge_that_a_finding_can_have_has_words():
