@@ -2,20 +2,28 @@
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
+from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+
+from postdeploy.lib import words
 
 WIDTH, HEIGHT, TOP = 800.0, 150.0, 8.0
 #: A still picture has so many points; more make the page heavy and the line no finer.
 POINTS = 240
+_DAY = 86_400
 
 Point = float | None
 
 
 def still_svg(data: Mapping[str, Any]) -> SafeString:
-    """Draw a chart's data (its shape stands in `static/js/charts.js`) without axes; its label is its holder's."""
+    """Draw a chart's data (its shape stands in `static/js/charts.js`); beneath it stands in words what it spans.
+
+    Its label is its holder's.
+    """
     times = [float(at) for at in data.get("times") or ()]
     if not times:
         return SafeString("")
@@ -24,13 +32,15 @@ def still_svg(data: Mapping[str, Any]) -> SafeString:
     limit = data.get("limit")
     highest = [*(values for _, values in lines), data.get("high") or ()]
     top = max([value for values in highest for value in values if value is not None] or [1.0])
-    top = max(top, limit["value"] if limit else 0.0) * 1.12 or 1.0
+    foot = min([value for _, values in lines for value in values if value is not None] or [0.0])
+    foot = min(foot, 0.0)
+    top = max(top, limit["value"] if limit else 0.0) * 1.12 or (0.0 if foot else 1.0)
 
     def x(at: float) -> float:
         return (at - start) / ((end - start) or 1.0) * WIDTH
 
     def y(value: float) -> float:
-        return HEIGHT - max(value, 0.0) / top * (HEIGHT - TOP)
+        return HEIGHT - max(value - foot, 0.0) / (top - foot) * (HEIGHT - TOP)
 
     parts = [_span(x(max(part["from"], start)), x(min(part["to"], end))) for part in data.get("spans") or ()]
     parts += [_band([x(at) for at in times], data, y)] if data.get("low") and data.get("high") else []
@@ -38,10 +48,22 @@ def still_svg(data: Mapping[str, Any]) -> SafeString:
     parts += [f'<line class="limit" x1="0" x2="{WIDTH:g}" y1="{y(limit["value"]):.1f}" y2="{y(limit["value"]):.1f}"/>'
               ] if limit else []  # fmt: skip
     parts += [f'<path class="{css}" d="{_path([x(at) for at in times], values, y)}"/>' for css, values in lines]
+    unit = str(data.get("unit") or "")
     return format_html(
-        '<svg class="still" viewBox="0 0 {} {}" preserveAspectRatio="none" aria-hidden="true">{}</svg>',
+        '<svg class="still" viewBox="0 0 {} {}" preserveAspectRatio="none" aria-hidden="true">{}</svg>'
+        '<div class="beats-l" aria-hidden="true"><span>{}</span><span>{} to {}</span><span>{}</span></div>',
         f"{WIDTH:g}", f"{HEIGHT:g}", SafeString("".join(parts)),
+        _moment(start, start, end, data), words.quantity(foot, unit), words.quantity(top, unit),
+        _moment(end, start, end, data),
     )  # fmt: skip
+
+
+def _moment(at: float, start: float, end: float, data: Mapping[str, Any]) -> str:
+    """A time at the edge of a picture: of a long one with its day, of one since a release how long after it."""
+    if data.get("relative"):
+        return f"+{words.duration(at)}"
+    local = timezone.localtime(datetime.fromtimestamp(at, UTC))
+    return f"{local.day} {local:%b %H:%M}" if end - start > _DAY else f"{local:%H:%M}"
 
 
 def _lines(data: Mapping[str, Any]) -> Iterable[tuple[str, Sequence[Point]]]:

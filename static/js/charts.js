@@ -44,11 +44,12 @@
   const span = data => (data.window ? data.window[1] - data.window[0] : data.times.at(-1) - data.times[0]) || 0;
   const since = seconds => seconds ? `+${window.pd.duration(seconds)}` : 'release';
   const instant = (data, seconds) => data.relative ? since(seconds) : span(data) > 86_400 ? `${day(seconds)} ${time(seconds)}` : time(seconds);
-  const READABLE = 1e15;           // longer numbers are written with their power of ten
+  const READABLE = 1e15, TINY = 1e-6;  // beyond these, numbers are written with their power of ten
+  const power = (value, digits) => value.toExponential(digits).replace(/-/g, '\u2212');
   function figure(value) {
     if (value == null) return 'no data';
     const size = Math.abs(value);
-    if (size >= READABLE) return value.toExponential(2).replace(/-/g, '\u2212');
+    if (size >= READABLE || (size && size < TINY)) return power(value, 2);
     const digits = size >= 100 || Number.isInteger(value) ? 0 : size >= 10 ? 1 : 2;
     const text = size && size < 1 ? value.toLocaleString('en', { maximumSignificantDigits: 2 }) : value.toLocaleString('en', { maximumFractionDigits: digits });
     return text.replace('-', '\u2212');
@@ -159,6 +160,14 @@
     ctx.restore();
   }
 
+  /* What stands above a chart and spans the same time begins and ends where its plot does. */
+  function align(root, { bbox }) {
+    const strip = root.parentElement.querySelector(':scope > [data-along]');
+    if (!strip) return;
+    const left = bbox.left / devicePixelRatio, right = root.clientWidth - left - bbox.width / devicePixelRatio;
+    strip.style.marginInline = `${left}px ${Math.max(right, 0)}px`;
+  }
+
   /* uPlot wants columns: [times, top of band, foot of band, ghost, values], or the lines, or the phases summed up, top
      layer first. */
   function columns(data) {
@@ -188,7 +197,8 @@
     return (_, splits) => {
       const isBytes = unit.startsWith('bytes'), step = isBytes ? byteStep(splits.at(-1)) : 0;
       const told = isBytes ? BYTES[step] + unit.slice(5) : unit;
-      const short = value => Math.abs(value) >= READABLE ? value.toExponential() : value.toLocaleString('en', { maximumFractionDigits: 6 });
+      const isLong = value => Math.abs(value) >= READABLE || (value && Math.abs(value) < TINY);
+      const short = value => isLong(value) ? power(value) : value.toLocaleString('en', { maximumSignificantDigits: 6 });
       return splits.map((value, i) => short(+(value / 1024 ** step).toPrecision(6)) + (i === splits.length - 1 && told ? ` ${told}` : ''));
     };
   }
@@ -208,14 +218,14 @@
     const top = (_, low, high) => [Math.min(0, low ?? 0), (Math.max(high ?? 0, chart.data.limit?.value ?? 0) || 1) * 1.12];
     const across = (_, low, high) => chart.data.window && !chart.isMagnified ? chart.data.window : low === high ? [low - 60, high + 60] : [low, high];
     return {
-      width: root.clientWidth, height: Number(root.dataset.height) || 190, padding: [tall, 8, 0, 0], legend: { show: false },
+      width: root.clientWidth, height: Number(root.dataset.height) || 190, padding: [tall, 18, 0, 0], legend: { show: false },
       ...layers(chart.data, colours), axes: axes(chart, colours),
       tzDate: at => zone ? uPlot.tzDate(new Date(at * 1000), zone) : new Date(at * 1000),
       scales: { x: { time: !chart.data.relative, ...(chart.data.window && { range: across }) }, y: { range: top } },
       cursor: { ...(root.dataset.sync && { sync: { key: root.dataset.sync } }), y: false, points: { size: 6 }, drag: { x: true, y: false, setScale: !isZoomable } },
       hooks: {
         drawClear: [plot => drawSpans(plot, chart, colours, devicePixelRatio)],
-        draw: [plot => drawOver(plot, chart, colours)],
+        draw: [plot => drawOver(plot, chart, colours), plot => align(root, plot)],
         setCursor: [plot => say(chart, plot.cursor.idx ?? latest(chart.data))],
         setSelect: [plot => isZoomable && zoomTo(root, plot)],
         setScale: [(plot, name) => { if (name === 'x' && !isZoomable) chart.isMagnified = isZoomed(chart, plot); }],
@@ -375,6 +385,7 @@
   });
   new MutationObserver(redrawAll).observe(document.documentElement, { attributes: true, attributeFilter: ['data-bs-theme'] });
   document.addEventListener('htmx:afterSettle', refresh);
+  document.addEventListener('htmx:afterSwap', () => { for (const [root, { plot }] of charts) if (plot && root.isConnected) align(root, plot); });
   document.addEventListener('toggle', refresh, true);          // a chart in a closed <details> has no width yet
   document.addEventListener('keydown', pressKey);
   document.addEventListener('focusin', speak);

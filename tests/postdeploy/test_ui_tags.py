@@ -300,6 +300,27 @@ def test_a_still_chart_shows_what_was_expected_and_what_was_left_out():
     assert "band" not in render("{% chart 'x' data 'In words' %}", data={"times": [1, 2], "values": [1, 2]})
 
 
+@pytest.mark.parametrize(
+    ("data", "told"),
+    [
+        ({"times": [0, 3600], "values": [1, 2], "unit": "ms"}, ["01:00", "0\u00a0ms to 2.24\u00a0ms", "02:00"]),
+        ({"times": [0, 172_800], "values": [1, 100]}, ["1 Jan 01:00", "0 to 112", "3 Jan 01:00"]),
+        ({"times": [0, 60], "values": [-9, -4]}, ["01:00", "−9 to 0", "01:01"]),
+        ({"times": [0, 600], "values": [1, 1], "relative": True}, ["+0\u00a0s", "0 to 1.12", "+10\u00a0min"]),
+    ],
+)
+def test_a_still_chart_says_beneath_what_it_spans(data, told):
+    legend = parse(render("{% chart 'x' data 'In words' %}", data=data))[1][1]
+    assert [part.text for part in legend] == told
+
+
+def test_values_below_zero_are_drawn_below_it():
+    still = parse(render("{% chart 'x' data 'In words' %}", data={"times": [0, 10], "values": [-8, -2]}))[1][0]
+    path = next(part for part in still if part.attrib["class"] == "line").attrib["d"]
+    first, second = (float(point.split()[1]) for point in path[1:].split("L"))
+    assert first > second
+
+
 def test_a_lane_shows_each_version_with_the_glyph_of_its_state():
     segments = [
         {"state": "HEALTHY", "start": 0, "end": 0.5, "text": EVIL},
