@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Self
 
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
 from deployments.models import Deployment, Environment, Tier, VisibleQuerySet
@@ -133,6 +133,16 @@ class MonitoringPeriodQuerySet(VisibleQuerySet["MonitoringPeriod"]):
     def due_for_look(self, *, at: datetime) -> Self:
         """Periods whose next look has come: open ones, and superseded ones that wait for their last look."""
         return self.filter(next_look_at__lte=at).order_by("next_look_at")
+
+    def in_turn(self, *, at: datetime) -> Self:
+        """Without those that another one of their environment comes before, which is due as well and began earlier.
+
+        What was found of a deployment counts for the ones after it: as history, and when blame is shared.
+        """
+        before = MonitoringPeriod.objects.filter(
+            environment=OuterRef("environment"), opens_at__lt=OuterRef("opens_at"), next_look_at__lte=at
+        )
+        return self.filter(~Exists(before))
 
 
 class MonitoringPeriod(models.Model):

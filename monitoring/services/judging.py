@@ -37,9 +37,13 @@ BATCH = 200
 
 
 def judge_periods(*, now: datetime) -> int:
-    """Look at every period whose time has come; return how many verdicts were written."""
-    due = list(MonitoringPeriod.objects.due_for_look(at=now).values_list("pk", flat=True)[:BATCH])
-    return each(due, lambda pk: _look_or_park(pk, now), name="judge_periods")
+    """Look at every period whose time has come, in each environment one after the other; return how many verdicts were
+    written."""
+    due, looked, written = MonitoringPeriod.objects.due_for_look(at=now).in_turn(at=now), set[int](), 0
+    while turn := list(due.exclude(pk__in=looked).values_list("pk", flat=True)[: BATCH - len(looked)]):
+        looked.update(turn)
+        written += each(turn, lambda pk: _look_or_park(pk, now), name="judge_periods")
+    return written
 
 
 def judge_again(verdict: Verdict) -> judged.Judgement:

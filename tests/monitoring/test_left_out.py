@@ -8,8 +8,9 @@ from django.test.utils import CaptureQueriesContext
 
 from monitoring import services
 from monitoring.judge.looks import LookPlan
-from monitoring.models import ProberOutage, Ruling
+from monitoring.models import ProberOutage, Ruling, Verdict
 from monitoring.services.evidence import from_json, gather, judge, to_json, window_of
+from tests.at_once import at_once
 from tests.factories import (
     DeploymentFactory,
     MaintenanceWindowFactory,
@@ -331,3 +332,37 @@ def test_many_anomalies_cost_no_more_queries():
         return len(found)
 
     assert queries(1) == queries(6)
+
+
+# --- two that are due at once -----------------------------------------------------------------------------------------
+
+
+def two_that_were_reported_late():
+    """v2 got worse after 15 min; v3 replaced it when half an hour was over. The later one is due first."""
+    world = World()
+    world.metric("p95", usual(310, odd=(15, 9999), value=520)(world), kind="LATENCY", unit="ms", until=95)
+    follower = DeploymentFactory(
+        environment=world.environment, started_at=at(28), finished_at=at(30), reported_at=at(90), version="v3"
+    )
+    services.open_periods(now=at(100))
+    follower.periods.update(next_look_at=at(99))
+    return world, follower
+
+
+def of_the_later_one(follower):
+    return Verdict.objects.final().filter(period__deployment=follower, period__stage="INITIAL").get()
+
+
+def test_what_is_due_at_once_is_judged_in_the_order_of_deployments():
+    world, follower = two_that_were_reported_late()
+    world.judge(100)
+    assert world.verdict().result == "DEGRADED"
+    assert [one["name"] for one in of_the_later_one(follower).inputs["left_out"]] == ["v2"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_workers_judge_in_the_order_of_deployments_too():
+    world, follower = two_that_were_reported_late()
+    at_once(lambda: world.judge(100), 2)
+    world.judge(100)
+    assert [one["name"] for one in of_the_later_one(follower).inputs["left_out"]] == ["v2"]
