@@ -9,6 +9,7 @@ from monitoring import (
     api_maintenance,
     api_metrics,
     api_objectives,
+    api_replays,
     api_rules,
     api_rulings,
     api_sources,
@@ -28,6 +29,10 @@ urlpatterns = [
     path("objectives/<int:objective>", api_objectives.OneObjective.as_view(), name="api_objective"),
     path("maintenance", api_maintenance.Windows.as_view(), name="api_maintenance"),
     path("maintenance/<int:window>/end", api_maintenance.WindowEnd.as_view(), name="api_maintenance_end"),
+    path("replays", api_replays.Replays.as_view(), name="api_replays"),
+    path("replays/<int:replay>", api_replays.OneReplay.as_view(), name="api_replay"),
+    path("replays/<int:replay>/verdicts", api_replays.ReplayedVerdicts.as_view(), name="api_replay_verdicts"),
+    path("replays/<int:replay>/stop", api_replays.ReplayStop.as_view(), name="api_replay_stop"),
     path("sources", api_sources.Sources.as_view(), name="api_sources"),
     path("alerts", api_alerts.Alerts.as_view(), name="api_alerts"),
 ]

@@ -23,6 +23,7 @@ NAMES_A_PROJECT_IN_ITS_BODY = {
     ("POST", "api_rules"),
     ("POST", "api_objectives"),
     ("POST", "api_maintenance"),
+    ("POST", "api_replays"),
 }
 
 
@@ -305,6 +306,7 @@ BODIES = {
     ("POST", "issue_escalate"): lambda world: {"note": "The vendor must look."},
     ("POST", "ruling_add"): lambda world: {"kind": "US", "reason": "The new query has no index."},
     ("POST", "api_rulings"): lambda world: {"kind": "us", "reason": "The new query has no index."},
+    ("POST", "api_replays"): lambda world: {"project": world.project.slug, "chance_limit": 0.004},
     ("POST", "replays"): lambda world: {"chance_limit": "0.4"},
     ("POST", "lesson_add"): lambda world: {"category": "WHAT_WORKED", "text": "The limit."},
     ("POST", "project_add"): lambda world: {"name": "Till", "slug": "till", "issue_prefix": "TILL"},

@@ -81,6 +81,16 @@ class Replay(models.Model):
         return self.status in UNFINISHED
 
 
+class ReplayedVerdictQuerySet(models.QuerySet["ReplayedVerdict"]):
+    """Which results of a replay."""
+
+    def which(self, word: str) -> Self:
+        """All of them, those whose word would be another ("changed"), or those without one ("problems")."""
+        if word == "changed":
+            return self.filter(problem="").exclude(result_then=models.F("result_now"))
+        return self.exclude(problem="") if word == "problems" else self
+
+
 class ReplayedVerdict(models.Model):
     """What a replay found of one deployment: the word then, the word now, and which findings differ."""
 
@@ -93,6 +103,8 @@ class ReplayedVerdict(models.Model):
     differences = models.JSONField(default=list, help_text="Findings that differ: key, name, stage, then, now, why.")
     note = models.CharField(max_length=500, blank=True, help_text="What was not as asked, such as less history.")
     problem = models.CharField(max_length=500, blank=True, help_text="Why it could not be judged again.")
+
+    objects = ReplayedVerdictQuerySet.as_manager()
 
     class Meta:
         ordering: ClassVar = ["pk"]

@@ -11,7 +11,10 @@ from tests.api_examples.deployments import live
 from tests.api_examples.registry import Request, example
 from tests.factories import (
     FindingFactory,
+    MetricFactory,
     MonitoringPeriodFactory,
+    ReplayedVerdictFactory,
+    ReplayFactory,
     RulingFactory,
     VerdictFactory,
 )
@@ -64,3 +67,73 @@ def add_ruling(project):
 @example("add_ruling", 404)
 def add_ruling_to_nothing(project):
     return Request(f"/deployments/{uuid.uuid4()}/rulings", {"kind": "us", "reason": "No index."})
+
+
+@example("list_replays", 200)
+def list_replays(project):
+    ReplayFactory(project=project)
+    return Request("/replays")
+
+
+@example("list_replays", 404)
+def list_replays_elsewhere(project):
+    return Request("/replays", query="project=nothing")
+
+
+@example("start_replay", 201)
+def start_replay(project):
+    judged(project)
+    MetricFactory(project=project, key="checkout_p95")
+    changes = {"chance_limit": 0.004, "reference": "before", "metrics": {"checkout_p95": {"least_change": 0.2}}}
+    return Request("/replays", {"project": "shop", "as_configured": True, **changes})
+
+
+@example("start_replay", 404)
+def start_replay_elsewhere(project):
+    return Request("/replays", {"project": "nothing"})
+
+
+@example("start_replay", 409)
+def start_replay_before_any_verdict(project):
+    return Request("/replays", {"project": "shop"})
+
+
+def replayed(project):
+    replay = ReplayFactory(project=project, status="DONE", total=1)
+    differences = [
+        {"stage": "INITIAL", "key": "metric:cpu_usage", "name": "CPU", "then": "REGRESSED", "now": "UNCHANGED",
+         "sentence": "CPU did not change."}
+    ]  # fmt: skip
+    row = ReplayedVerdictFactory(replay=replay, deployment=judged(project), differences=differences)
+    RulingFactory(deployment=row.deployment)
+    return replay
+
+
+@example("read_replay", 200)
+def read_replay(project):
+    return Request(f"/replays/{replayed(project).pk}")
+
+
+@example("read_replay", 404)
+def read_no_replay(project):
+    return Request("/replays/1")
+
+
+@example("list_replayed_verdicts", 200)
+def list_replayed_verdicts(project):
+    return Request(f"/replays/{replayed(project).pk}/verdicts", query="which=all")
+
+
+@example("list_replayed_verdicts", 404)
+def list_verdicts_of_no_replay(project):
+    return Request("/replays/1/verdicts")
+
+
+@example("stop_replay", 200)
+def stop_replay(project):
+    return Request(f"/replays/{ReplayFactory(project=project).pk}/stop", {})
+
+
+@example("stop_replay", 404)
+def stop_no_replay(project):
+    return Request("/replays/1/stop", {})

@@ -22,6 +22,8 @@ from postdeploy.lib.claims import move
 
 __all__ = ["MOST_DEPLOYMENTS", "configured_metrics", "request_replay", "stop_replay", "switch_on"]
 
+#: Codes of a refusal that has nothing to do with what was asked: no watch has ended, another replay still runs.
+NOTHING, BUSY = "nothing_to_judge", "still_running"
 _FLAGS = ("is_critical", "is_muted", "must_have_data")
 _MAY_BE_NONE = ("least_change_absolute", "hard_limit")
 _LARGEST = 1e300
@@ -38,7 +40,8 @@ def request_replay(
 ) -> Replay:
     """Ask what the newest verdicts of `project` (or of one environment) would have been with `changes`.
 
-    ValidationError names the field that cannot be, or says that another replay of the project is not done yet.
+    ValidationError names the field that cannot be, or says that another replay of the project is not done yet (BUSY)
+    or that there is nothing to replay (NOTHING).
     """
     _refuse(project, changes, environment)
     changes = _with_version(changes, environment)
@@ -53,14 +56,14 @@ def request_replay(
     )
     replay.total = len(replayable(replay))
     if not replay.total:
-        raise ValidationError("There is nothing to judge once more: no watch has ended here yet.")
+        raise ValidationError("There is nothing to judge once more: no watch has ended here yet.", code=NOTHING)
     try:
         with transaction.atomic():
             replay.save()
     except IntegrityError:
         if not Replay.objects.of(project).unfinished().exists():
             raise
-        raise ValidationError("A replay of this project still runs. Wait for it, or stop it.") from None
+        raise ValidationError("A replay of this project still runs. Wait for it, or stop it.", code=BUSY) from None
     ring(replay_requested, replay_id=replay.pk)
     return replay
 
