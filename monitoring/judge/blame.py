@@ -3,8 +3,9 @@
 A share is a weight divided by the sum of all weights, and a weight is a product of four factors, simple on purpose:
 
 - **time**: 1 where it got worse during the roll-out or at its end, a half 30 min later, a third after an hour; nothing
-  for a roll-out that began afterwards, and nothing after six hours. The deployment that is judged keeps a tenth: its
-  watch is what found it.
+  after six hours. A half for a roll-out that began less than a step after the first value that was worse, which may
+  stand for the time up to the next one; nothing for one that began later still. The deployment that is judged keeps a
+  tenth: its watch is what found it.
 - **name**: 4 where a component that it changed is named by what got worse (its name, labels, target), 2 where its
   project is.
 - **place**: 1 in the same environment, a half where checks of both environments ask the same host, a fifth where
@@ -23,6 +24,7 @@ from monitoring.judge.facts import Finding, OutageFacts, Series, Window
 
 HALVES_AFTER = 1800.0
 PLAUSIBLE_FOR = 6 * 3600.0
+WITHIN_A_STEP = 0.5
 LEAST_OF_THE_JUDGED = 0.1
 NAMES_PART, NAMES_PROJECT = 4.0, 2.0
 WAS_WORSE, WAS_HEALTHY = 1.5, 0.2
@@ -49,6 +51,7 @@ class Why(StrEnum):
 
     AFTER = "AFTER"
     DURING = "DURING"
+    AT_ONCE = "AT_ONCE"
     PART = "PART"
     PROJECT = "PROJECT"
     HOST = "HOST"
@@ -58,7 +61,7 @@ class Why(StrEnum):
 
 
 #: All that may be told of a deployment to somebody who may not see it.
-TIMING = frozenset({Why.AFTER, Why.DURING})
+TIMING = frozenset({Why.AFTER, Why.DURING, Why.AT_ONCE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +104,7 @@ class Because:
         return {
             Why.AFTER: f"it began {lasted} after {name} went live",
             Why.DURING: f"it began {lasted} into the roll-out of {name}",
+            Why.AT_ONCE: f"{name} began to roll out {lasted} after the first value that was worse, before the next one",
             Why.PART: f"{self.what} is what it changed",
             Why.PROJECT: f"{self.what} is its project",
             Why.HOST: "it answers at the same host",
@@ -171,15 +175,16 @@ def onset_of_check(up: Series, outage: OutageFacts | None, window: Window) -> fl
 
 
 def share_blame(
-    onset: float, texts: Iterable[str], judged: Candidate, others: Iterable[Candidate]
+    onset: float, texts: Iterable[str], judged: Candidate, others: Iterable[Candidate], *, step: float = 0.0
 ) -> tuple[Share, ...]:
     """Shares of the blame for what got worse at `onset`, together 1, the judged deployment first.
 
-    `texts` is all that names what got worse. Others come in the order of their shares, without those too small.
+    `texts` is all that names what got worse, `step` the seconds between two of its values. Others come in the order of
+    their shares, without those too small.
     """
     said = [_words(text) for text in texts]
-    weighed = [(other, *_weigh(other, onset, said)) for other in others]
-    weight, because = _weigh(judged, max(onset, judged.began_at), said)
+    weighed = [(other, *_weigh(other, onset, said, step)) for other in others]
+    weight, because = _weigh(judged, max(onset, judged.began_at), said, step)
     weight = max(weight, LEAST_OF_THE_JUDGED)
     ordered = sorted((row for row in weighed if row[1] > 0), key=lambda row: (-row[1], row[0].key))[: MOST - 1]
     whole = weight + sum(row[1] for row in ordered)
@@ -192,8 +197,10 @@ def share_blame(
     )
 
 
-def _weigh(one: Candidate, onset: float, said: Sequence[Sequence[str]]) -> tuple[float, tuple[Because, ...]]:
-    if one.began_at > onset:
+def _weigh(
+    one: Candidate, onset: float, said: Sequence[Sequence[str]], step: float
+) -> tuple[float, tuple[Because, ...]]:
+    if one.began_at > onset and one.began_at >= onset + step:
         return 0.0, ()
     time, reason = _time(one, onset)
     factors = [*_naming(one, said), *_watch(one, onset)]
@@ -206,6 +213,8 @@ def _weigh(one: Candidate, onset: float, said: Sequence[Sequence[str]]) -> tuple
 
 
 def _time(one: Candidate, onset: float) -> tuple[float, Because]:
+    if one.began_at > onset:
+        return WITHIN_A_STEP, Because(Why.AT_ONCE, one.began_at - onset)
     if one.live_at is None or onset < one.live_at:
         return 1.0, Because(Why.DURING, onset - one.began_at)
     lag = onset - one.live_at

@@ -23,7 +23,8 @@ from monitoring.judge.blame import (
 )
 from monitoring.judge.facts import Finding, FindingResult, Judgement, Reason
 from monitoring.models import HealthCheck, MonitoringPeriod
-from monitoring.services.evidence import Evidence
+from monitoring.services.evidence import Evidence, MetricEvidence
+from monitoring.services.evidence.wholes import wholes_of
 from monitoring.services.overlap import LONGEST_ROLL_OUT, began_at
 from monitoring.watch import BAD
 
@@ -63,7 +64,8 @@ def overlap_of(period: MonitoringPeriod, judgement: Judgement, evidence: Evidenc
     if str(judgement.result) not in BAD or not onsets:
         return None
     since = max(evidence.window.deployed_at - BEFORE.total_seconds(), min(onsets.values()) - PLAUSIBLE_FOR)
-    others = _others(period.deployment, _moment(since), _moment(max(onsets.values())))
+    until = max(onset + _steps(evidence).get(key, 0.0) for key, onset in onsets.items())
+    others = _others(period.deployment, _moment(since), _moment(until))
     places = _places(period.deployment, others)
     near = [row for row in others if row.pk in places]
     if not near:
@@ -77,7 +79,7 @@ def _onsets(judgement: Judgement, evidence: Evidence) -> dict[str, float]:
     worse = {found.key: found for found in judgement.findings if _is_worse(found)}
     onsets = {
         metric.facts.key: onset_of_metric(metric.samples, worse[metric.facts.key], evidence.window)
-        for metric in evidence.metrics
+        for metric in _metrics(evidence)
         if metric.facts.key in worse
     }
     return onsets | {
@@ -85,6 +87,19 @@ def _onsets(judgement: Judgement, evidence: Evidence) -> dict[str, float]:
         for check in evidence.checks
         if check.facts.key in worse
     }
+
+
+def _metrics(evidence: Evidence) -> tuple[MetricEvidence, ...]:
+    """All that was judged, with the wholes that nobody sends."""
+    return (*evidence.metrics, *wholes_of(evidence.metrics))
+
+
+def _steps(evidence: Evidence) -> dict[str, float]:
+    """How far apart the values of each metric are: the first one that is worse may stand for the time up to the next.
+
+    A check is told by the moment of its reading.
+    """
+    return {metric.facts.key: metric.facts.step_seconds for metric in _metrics(evidence)}
 
 
 def _is_worse(found: Finding) -> bool:
@@ -196,7 +211,11 @@ def share(judgement: Judgement, evidence: Evidence, overlap: Overlap | None) -> 
     """
     if overlap is None:
         return judgement, ()
-    blames = {key: _blame(key, onset, judgement, overlap) for key, onset in _onsets(judgement, evidence).items()}
+    steps = _steps(evidence)
+    blames = {
+        key: _blame(key, onset, steps.get(key, 0.0), judgement, overlap)
+        for key, onset in _onsets(judgement, evidence).items()
+    }
     blame = share_together(list(blames.values()))
     if not blame:
         return judgement, ()
@@ -210,10 +229,10 @@ def share(judgement: Judgement, evidence: Evidence, overlap: Overlap | None) -> 
     return blamed, blame
 
 
-def _blame(key: str, onset: float, judgement: Judgement, overlap: Overlap) -> tuple[Share, ...]:
+def _blame(key: str, onset: float, step: float, judgement: Judgement, overlap: Overlap) -> tuple[Share, ...]:
     name = next(found.name for found in judgement.findings if found.key == key)
     judged, *others = overlap.candidates
-    return share_blame(onset, (key, name, *overlap.texts.get(key, ())), judged, others)
+    return share_blame(onset, (key, name, *overlap.texts.get(key, ())), judged, others, step=step)
 
 
 def _with_blame(found: Finding, blame: Sequence[Share]) -> Finding:

@@ -19,6 +19,7 @@ from tests.factories import (
     ProjectFactory,
     UserFactory,
 )
+from tests.monitoring.test_mix_shift import Shop
 from tests.monitoring.worlds import World, at
 
 pytestmark = pytest.mark.django_db
@@ -192,6 +193,24 @@ def test_a_metric_is_blamed_by_when_it_left_what_was_expected(search):
     assert str(near.pk) in shares(verdict)
     assert str(late.pk) not in shares(verdict)
     assert verdict.findings.get(key="metric:checkout_p95").facts["blame"][1]["because"][0]["seconds"] == 60
+
+
+def test_a_minute_that_is_told_by_its_begin_is_blamed_on_what_began_within_it_too(search):
+    world = World().open()
+    world.metric(
+        "checkout_p95", lambda minute: world.noisy(310, 310)(minute) * (3 if minute >= 20 else 1), kind="LATENCY"
+    )
+    within, later = deploy(search, 20.5, started=20.4), deploy(search, 22, started=21.5)
+    verdict = judged(world, 60)
+    assert str(within.pk) in shares(verdict)
+    assert str(later.pk) not in shares(verdict)
+
+
+def test_a_whole_that_nobody_sends_has_an_onset_as_well(search):
+    shop = Shop({f"/{n}": ((100, 50), (118, 50)) for n in range(8)}, least_change=0.05)
+    near = deploy(EnvironmentFactory(project=search.project, name=shop.environment.name), -1)
+    judged(shop, 60)
+    assert shop.whole().facts["blame"][1]["deployment"] == str(near.pk)
 
 
 def test_what_did_not_get_worse_is_nobodys_fault(search):

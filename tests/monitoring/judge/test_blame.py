@@ -58,6 +58,13 @@ def test_a_roll_out_that_began_afterwards_has_no_share():
     assert set(blamed(5 * MINUTE, other(10 * MINUTE))) == {"own"}
 
 
+def test_the_first_value_that_was_worse_may_stand_for_the_time_up_to_the_next():
+    shares = {share.key: share for share in share_blame(0.0, (), JUDGED, [other(100.0)], step=MINUTE)}
+    assert shares["other"].share == pytest.approx(1 / 3, abs=0.01)
+    assert shares["other"].because == (Because(Why.AT_ONCE, 40.0),)
+    assert len(share_blame(0.0, (), JUDGED, [other(2 * MINUTE)], step=MINUTE)) == 1
+
+
 def test_a_roll_out_under_way_counts_in_full_though_it_was_live_later():
     shares = blamed(5 * MINUTE, other(10 * MINUTE, took=8 * MINUTE))
     assert shares["other"].share > 0.5
