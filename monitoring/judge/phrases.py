@@ -33,8 +33,10 @@ def quantity(value: float, unit: str) -> str:
 
 
 def pair(before: float, after: float, unit: str) -> str:
-    """``310 → 450 ms``."""
-    return f"{number(before)} → {quantity(after, unit)}"
+    """``310 → 450 ms``; what is nothing beside the other is rounding, and told as 0."""
+    size = max(abs(before), abs(after))
+    first, second = (0.0 if abs(value) * _MOST_TIMES < size else value for value in (before, after))
+    return f"{number(first)} → {quantity(second, unit)}"
 
 
 def signed(value: float, unit: str = "") -> str:
@@ -43,15 +45,22 @@ def signed(value: float, unit: str = "") -> str:
 
 
 def change(before: float, after: float, low: float, high: float, unit: str) -> str:
-    """What stands in the brackets: ``+45 %, between +31 and +58 %``; low and high are changes in units."""
+    """What stands in the brackets: ``+45 %, between +31 and +58 %``; low and high are changes in units.
+
+    An interval without width is not told.
+    """
     times, shares = ratio(after, before), [ratio(part, before) for part in (after - before, low, high)]
     if unit == "%" or times is None or None in shares:
         points = "points" if unit == "%" else unit
-        return f"{signed(after - before, points)}, between {signed(low)} and {signed(high, points)}"
+        return f"{signed(after - before, points)}{_between(low, high, points)}"
     if times >= _TIMES_FROM:
-        return f"{round(times):,} times as high, between {signed(low)} and {signed(high, unit)}"
+        return f"{round(times):,} times as high{_between(low, high, unit)}"
     change, lowest, highest = (_per_cent(share or 0.0) for share in shares)
-    return f"{signed(change, '%')}, between {signed(lowest)} and {signed(highest, '%')}"
+    return f"{signed(change, '%')}{_between(lowest, highest, '%')}"
+
+
+def _between(low: float, high: float, unit: str) -> str:
+    return f", between {signed(low)} and {signed(high, unit)}" if signed(low) != signed(high) else ""
 
 
 def ratio(part: float, whole: float) -> float | None:

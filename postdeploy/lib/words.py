@@ -24,6 +24,8 @@ _BYTE_UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB", "PiB")
 _DAYS_ALONE = 3
 # A ratio from here on is said as "8 times as high"; per cent above +200 are hard to read.
 _TIMES_FROM = 3.0
+# A number so many times larger leaves nothing of the other: that is rounding, not a measurement.
+_MOST_TIMES = 1e9
 # Nobody counts the commas of a longer number.
 _READABLE = 1e15
 
@@ -78,7 +80,7 @@ def change(before: float, after: float, unit: str = "") -> str:
         return "no change"
     if unit == "%":
         return signed(after - before, "points")
-    if before == 0 or not math.isfinite(after / before):
+    if abs(before) * _MOST_TIMES < abs(after):
         return signed(after - before, unit)
     ratio = after / before
     if ratio >= _TIMES_FROM and before > 0:

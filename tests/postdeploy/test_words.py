@@ -130,6 +130,7 @@ def test_a_pair_says_the_unit_once_unless_it_differs():
         (100, 0, "ms", "-100 %"),
         (-10, -20, "°C", "-100 %"),
         (1e-320, 1.0, "s", "+1 s"),
+        (6.66e-16, 3.5, "errors", "+3.5 errors"),
     ],
 )
 def test_a_change_is_said_in_the_words_that_fit_its_size(before, after, unit, expected):
