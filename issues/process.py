@@ -179,8 +179,13 @@ def is_back(*, before: float, after: float, now: float) -> bool:
     return after == before or (now - before) / (after - before) <= BACK_SHARE
 
 
-def headline(sentence: str, *, fallback: str, limit: int = 200) -> str:
-    """Return the first statement of `sentence` without its brackets and full stop, as a title of at most `limit`."""
-    first = sentence.strip().split(" (")[0].split(". ")[0].rstrip(".").strip()
+def headline(sentence: str, *, fallback: str, name: str = "", limit: int = 200) -> str:
+    """Return the first statement of `sentence` without its brackets and full stop, as a title of at most `limit`.
+
+    The `name` that it begins with stays whole, whatever stands in it: "Requests (route /list)".
+    """
+    whole = sentence.strip()
+    begin = len(name) if whole.startswith(name) else 0
+    first = whole[:begin] + whole[begin:].split(" (")[0].split(". ")[0].rstrip(".").rstrip()
     title = " ".join((first or fallback).split())
     return title if len(title) <= limit else f"{title[: limit - 1].rstrip()}…"

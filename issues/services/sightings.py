@@ -92,7 +92,7 @@ def sighting_of_finding(finding: Finding) -> Sighting:
         source=OccurrenceSource.FINDING,
         began_at=period.opens_at,
         occurred_at=finding.verdict.looked_at,
-        title=process.headline(finding.sentence, fallback=f"{finding.name} got worse"),
+        title=process.headline(finding.sentence, fallback=f"{finding.name} got worse", name=finding.name),
         detail=finding.sentence,
         impact=process.impact_of_finding(
             name=finding.name,

@@ -116,6 +116,12 @@ def test_a_headline_is_the_first_statement_without_its_figures():
     assert len(process.headline("x" * 500, fallback="y")) == 200
 
 
+@pytest.mark.parametrize("name", ["Requests (route /list)", "Load of v1. node", "Plain"])
+def test_the_name_in_a_headline_stays_whole(name):
+    sentence = f"{name} fell 892 → 502 (−44 %). A change this big never happened."
+    assert process.headline(sentence, fallback="x", name=name) == f"{name} fell 892 → 502"
+
+
 @pytest.mark.parametrize(
     ("before", "after", "now", "is_back"),
     [(300, 500, 310, True), (300, 500, 250, True), (300, 500, 400, False), (99, 90, 98, True), (99, 90, 92, False)],
