@@ -158,6 +158,8 @@ def _word(asked: Sequence[Period], until: str | None) -> tuple[str, Period | Non
     decided = sorted((period for period in asked if period.result), key=lambda p: WORST_FIRST.index(p.result or ""))
     undecided = [period for period in asked if not period.result]
     worst = decided[0] if decided else None
+    if worst and worst.result not in BAD:  # the longer it was seen, the more that says
+        worst = max((period for period in decided if period.result == worst.result), key=lambda p: p.opens_at)
     # a page may show the initial verdict while the extended watch goes on; nothing stands for an undecided initial one
     is_whole = not any(until or period.stage == INITIAL for period in undecided)
     if worst and worst.result and (worst.result in BAD or is_whole):

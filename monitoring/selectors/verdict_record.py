@@ -28,6 +28,11 @@ class Cell:
     count: int
     meaning: str
 
+    @property
+    def words(self) -> str:
+        """What it means, of several in the plural."""
+        return f"{self.meaning}s" if self.meaning == _MEANINGS[WORSE, NOT_US] and self.count > 1 else self.meaning
+
 
 @dataclass(frozen=True)
 class Case:

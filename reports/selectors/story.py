@@ -1,5 +1,6 @@
 """All that is known of one deployment, for its page and its record."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -148,11 +149,16 @@ def deployment_story(deployment: Deployment, now: datetime) -> Story:
         issues=issues,
         assignments=assignments,
         lessons=lessons,
-        happenings=sorted(told, key=lambda row: (row.at, row.key), reverse=True),
+        happenings=sorted(told, key=_place, reverse=True),
         is_cut=any(len(rows) == LONGEST for rows in (issues, lessons, outages, events)),
         summary=deployment.summaries.order_by("-version").first(),
         rulings=rulings_on(deployment),
     )
+
+
+def _place(row: Happening) -> tuple[datetime, str]:
+    """Where a line of the stream stands: of those at one moment the later row is the later line."""
+    return row.at, re.sub(r"\d+", lambda digits: digits[0].zfill(12), row.key)
 
 
 def _replaced(deployment: Deployment) -> Deployment | None:

@@ -92,6 +92,13 @@ def test_the_sentence_comes_from_the_period_that_decides():
     assert state("DEGRADED", "open").sentence == "initial says DEGRADED."
 
 
+@pytest.mark.parametrize("word", ["HEALTHY", "INCONCLUSIVE", "BLIND"])
+def test_where_both_periods_say_that_nothing_got_worse_the_longer_one_speaks(word):
+    assert state(word, word).sentence == f"extended says {word}."
+    assert state(word, word, until="initial").sentence == f"initial says {word}."
+    assert state("DEGRADED", "DEGRADED").sentence == "initial says DEGRADED."
+
+
 def test_a_watch_that_goes_on_says_what_it_leans_to_and_when_it_looks_again():
     found = state("open:DEGRADED", "open")
     assert (found.state, found.so_far, found.is_final) == ("watching", "degraded", False)

@@ -33,6 +33,14 @@ def count(world, django_assert_max_num_queries):
     return len(seen)
 
 
+def test_of_what_happened_at_one_moment_the_later_row_is_told_above():
+    world = rollback_world()
+    for pk in (9, 10):
+        LessonFactory(pk=pk, deployment=world.bad, created_at=NOW)
+    told = deployment_story(Deployment.objects.get(pk=world.bad.pk), NOW).happenings
+    assert [row.key for row in told[:2]] == ["lesson-10", "lesson-9"]
+
+
 def test_a_long_story_costs_as_many_queries_as_a_short_one(django_assert_max_num_queries):
     world = rollback_world()
     short = count(world, django_assert_max_num_queries)

@@ -50,6 +50,13 @@ def test_alarms_and_quiet_verdicts_are_counted_by_what_was_ruled(environment):
     assert sorted(case.is_missed for case in found.wrong) == [False, True, True]
 
 
+def test_several_false_alarms_are_several(environment):
+    judged(environment, "DEGRADED", "NOT_US")
+    assert record(environment).table[0][1][1].words == "false alarm"
+    judged(environment, "DEGRADED", "NOT_US")
+    assert record(environment).table[0][1][1].words == "false alarms"
+
+
 def test_a_deployment_counts_once_by_the_worse_of_its_two_verdicts(environment):
     deployment = judged(environment, "HEALTHY", "US")
     watch(deployment, status="CLOSED", result="DEGRADED", stage="EXTENDED", opens_at=NOON + HOUR)
