@@ -154,7 +154,7 @@ class Difference:
         apart = self._apart(answer)
         if COMPARE[self.sign](apart, self.limit):
             return None
-        return f"{self._both(answer)}, expected {BOUNDS[self.sign]}{self._shown(self.limit)} of difference"
+        return f"{self._both(answer)}, expected a difference of {BOUNDS[self.sign]}{self._shown(self.limit)}"
 
     def found(self, answer: Answer) -> str:
         """Both numbers."""

@@ -135,7 +135,7 @@ def test_what_does_not_hold_is_said(line, complaint):
             "difference <= 1 %",
             "RECONCILIATION",
             {"left": 100, "right": 90},
-            "100 and 90 are 10\u00a0% apart, expected at most 1\u00a0% of difference",
+            "100 and 90 are 10\u00a0% apart, expected a difference of at most 1\u00a0%",
         ),
         ("difference == 0", "RECONCILIATION", {"left": 7, "right": 7}, None),
         ("difference <= 2", "RECONCILIATION", {"left": -1, "right": 1}, None),

@@ -46,7 +46,7 @@ def test_numbers_that_differ_too_much_are_told(target):
     reading = judged(both(target), "difference <= 5")
     assert (reading.kind, reading.detail) == (
         FailureKind.DIFFERENCE,
-        "1,000 and 990 are 10 apart, expected at most 5 of difference",
+        "1,000 and 990 are 10 apart, expected a difference of at most 5",
     )
 
 
