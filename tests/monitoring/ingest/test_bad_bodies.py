@@ -330,6 +330,14 @@ def test_an_address_that_names_no_group_is_refused(api, grouping):
     assert Series.objects.count() == 0
 
 
+@pytest.mark.parametrize("address", ["push/metrics", "push/production/metrics"])
+def test_a_line_break_in_an_address_is_a_character_as_any_other(api, address):
+    assert api.delete(f"/api/v1/{address}/no%0Apairs").status_code == 400
+    assert api.delete(f"/api/v1/{address}/job/a%0Ab").status_code == 202
+    assert api.put(f"/api/v1/{address}/job/a%0Ab?environment=e", b"a 1\n", content_type=TEXT).status_code == 200
+    assert Series.objects.get().labels == {"job": "a\ufffdb"}
+
+
 def test_a_push_with_a_bad_line_says_which_and_stores_nothing(api):
     response = send(api, "push", b"a 1\nb{c=} 2\n")
     assert response.status_code == 400
