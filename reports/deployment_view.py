@@ -37,6 +37,15 @@ _PLAIN = {REASONS[code] for code in ("CHANGED", "ORDINARY", "SHORT_HISTORY")}
 _RESULT_TONES = {FindingResult.REGRESSED: "degraded", FindingResult.INCONCLUSIVE: "unsure"}
 
 
+def _name_of(key: str) -> str:
+    return re.sub(r"[^A-Za-z0-9]+", "-", key)
+
+
+def ruling_anchor(key: str) -> str:
+    """Where on the page it stands what was ruled on the finding `key`; "" is the deployment as a whole."""
+    return f"ruling-{_name_of(key)}" if key else "rulings"
+
+
 @dataclass(frozen=True)
 class FindingCard:
     """One finding with what is drawn beside it, and the issue it led to."""
@@ -54,7 +63,7 @@ class FindingCard:
     @property
     def name(self) -> str:
         """What it is called on the page, the same in every look."""
-        return re.sub(r"[^A-Za-z0-9]+", "-", self.finding.key)
+        return _name_of(self.finding.key)
 
     @property
     def rarity(self) -> str:

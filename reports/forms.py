@@ -78,6 +78,7 @@ class RulingForm(forms.Form):
     """Was the judge right?"""
 
     key = forms.CharField(required=False, max_length=200, widget=forms.HiddenInput)
+    seen = forms.CharField(required=False, max_length=20, widget=forms.HiddenInput)
     kind = forms.ChoiceField(
         label="What was it?",
         choices=RulingKind,

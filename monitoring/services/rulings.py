@@ -18,11 +18,13 @@ def rule(
     by: User | None = None,
     token_name: str = "",
     key: str = "",
+    seen: str | None = None,
 ) -> Ruling:
     """Rule on `deployment`, or on its finding `key`; the ruling before it becomes history.
 
     The same word for the same reason changes nothing. ValidationError names the field: only what was deployed and
-    judged can be ruled on, only a finding of this deployment has a `key`, and a ruling needs its reason.
+    judged can be ruled on, only a finding of this deployment has a `key`, and a ruling needs its reason. With `seen`,
+    the id of the ruling that stood when the person made up their mind ("" for none), nobody's word is replaced unread.
     """
     reason = reason.strip()
     with transaction.atomic():
@@ -31,6 +33,7 @@ def rule(
         before = Ruling.objects.current().filter(deployment=deployment, key=key).first()
         if before is not None and (before.kind, before.reason) == (kind, reason):
             return before
+        _refuse_unread(before, seen)
         ruling = Ruling(
             deployment=deployment, key=key, kind=kind, reason=reason, by=by, token_name=token_name, at=now
         )  # fmt: skip
@@ -58,6 +61,12 @@ def _replace(before: Ruling | None, now: datetime) -> None:
     if before is not None:
         before.replaced_at = max(now, before.at)
         before.save(update_fields=["replaced_at"])
+
+
+def _refuse_unread(before: Ruling | None, seen: str | None) -> None:
+    if before is not None and seen is not None and seen != str(before.pk):
+        said = f"{before.who} has ruled on it meanwhile: {before.get_kind_display().lower()}, “{before.reason}”."
+        raise ValidationError({"seen": f"{said} Say so again if you hold to yours."})
 
 
 def _refuse_subject(deployment: Deployment, key: str) -> None:

@@ -71,6 +71,25 @@ def test_a_responder_says_on_the_page_whether_the_judge_was_right(project, deplo
     assert "A neighbour used the disk" in page
 
 
+def test_of_two_who_rule_at_once_the_second_reads_the_first(project, deployment):
+    first, second = sign_in(project, first_name="Ada", last_name="Lovelace"), sign_in(project)
+    rule(first, deployment, seen="")
+    answer = rule(second, deployment, kind="US", reason="A query without its index", seen="")
+    page = answer.content.decode()
+    assert answer.status_code == 400
+    assert "Ada Lovelace has ruled on it meanwhile: not us" in page
+    assert "A query without its index" in page
+    seen = Ruling.objects.current().get().pk
+    assert f'name="seen" value="{seen}"' in page
+    assert rule(second, deployment, kind="US", reason="A query without its index", seen=seen).status_code == 302
+
+
+def test_a_ruling_on_what_is_not_there_says_so(project, deployment):
+    for key in ("metric:nothing", "x" * 300):
+        answer = rule(sign_in(project), deployment, key=key)
+        assert (answer.status_code, "Not saved: " in answer.content.decode()) == (400, True)
+
+
 def test_each_bad_finding_is_ruled_on_by_itself(project, deployment, finding):
     client = sign_in(project)
     assert "Was this right?" in page_of(client, deployment)

@@ -48,6 +48,15 @@ def test_the_same_word_for_the_same_reason_changes_nothing(deployment):
     assert Ruling.objects.count() == 1
 
 
+def test_nobodys_word_is_replaced_unread(deployment):
+    first = rule(deployment, by=UserFactory(first_name="Ada", last_name="Lovelace"))
+    with pytest.raises(ValidationError, match="Ada Lovelace has ruled on it meanwhile: this was us, “No index”"):
+        rule(deployment, "NOT_US", seen="")
+    assert rule(deployment, seen="") == first
+    assert rule(deployment, "NOT_US", seen=str(first.pk)).kind == "NOT_US"
+    assert rule(deployment, "EXPECTED").kind == "EXPECTED"
+
+
 def test_a_deployment_and_its_findings_are_ruled_apart(deployment, finding):
     rule(deployment, "NOT_US", "The provider was down")
     rule(deployment, "EXPECTED", "We log more", key=finding.key)
