@@ -34,6 +34,12 @@ def poll_due(**kwargs: Any) -> None:
 
 
 @shared_task
+def mind_locations(**kwargs: Any) -> None:
+    """Wake the workers of named locations, and say where there is none."""
+    services.mind_locations(now=timezone.now())
+
+
+@shared_task
 def pull_sources(**kwargs: Any) -> None:
     """Fetch the samples of the sources that are due."""
     services.pull_sources(now=timezone.now())

@@ -5,7 +5,8 @@ Everything is named by string, so that the ground imports no floor; a house-rule
 
 from typing import Any
 
-# Polls are kept apart: they wait on other people's servers, the flow must not wait behind them.
+# Polls are kept apart: they wait on other people's servers, the flow must not wait behind them. The workers of a named
+# location read a queue of their own, such as `polls.eu-west`, which `mind_locations` fills.
 QUEUES = ("flow", "polls")
 #: Tasks that are not of the first queue, with theirs.
 ROUTES = {"monitoring.tasks.poll_due": "polls", "monitoring.tasks.pull_sources": "polls"}
@@ -34,6 +35,7 @@ BELLS = (
 # task: seconds between two beats.
 BEATS = {
     "monitoring.tasks.poll_due": 1,
+    "monitoring.tasks.mind_locations": 2,
     "monitoring.tasks.pull_sources": 2,
     "postdeploy.tasks.tick": 2,
     "monitoring.tasks.judge_periods": 2,
@@ -62,6 +64,7 @@ FACETS = {
 # Parts of `/readyz` that only a floor can examine: name -> function returning `postdeploy.health.Part`.
 READINESS = {
     "polls": "monitoring.selectors.poll_lag",
+    "locations": "monitoring.selectors.locations.locations_ready",
     "samples": "monitoring.selectors.folding.samples_waiting",
 }
 

@@ -4,8 +4,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from monitoring.selectors.folding import FOLD_LATE_SECONDS
-from monitoring.selectors.operations import Operations
+from monitoring.selectors.locations import Location
+from monitoring.selectors.operations import Operations, queue_at
 from monitoring.selectors.readiness import POLL_LATE_SECONDS
+from postdeploy import wiring
 from postdeploy.health import TICK_LATE_SECONDS
 from postdeploy.lib.words import duration, plural
 
@@ -52,6 +54,8 @@ def _lines(figures: Operations) -> Iterator[Advice]:
     yield _tick(figures)
     yield _queues(figures)
     yield _polls(figures)
+    for location in figures.polling.locations:
+        yield _location(location)
     yield _view(figures)
     yield _folding(figures)
     yield _pulls(figures)
@@ -74,7 +78,9 @@ def _queues(figures: Operations) -> Advice:
             "queues", BAD, "No broker", "The broker does not answer.",
             "Start Valkey again; it may come back empty. Until then every wake-up is late and none is lost.",
         )  # fmt: skip
-    late = [queue for queue in figures.broker.queues if (queue.oldest_seconds or 0) > QUEUE_LATE_SECONDS]
+    names = (*wiring.QUEUES, *(queue_at(one) for one in figures.polling.locations if not one.is_silent))
+    waiting = [queue for queue in figures.broker.queues if queue.name in names]
+    late = [queue for queue in waiting if (queue.oldest_seconds or 0) > QUEUE_LATE_SECONDS]
     if late:
         words = ", ".join(f"{queue.name} ({duration(queue.oldest_seconds or 0)})" for queue in late)
         todo = "Start one more worker of that queue; if none takes messages, restart it."
@@ -84,8 +90,9 @@ def _queues(figures: Operations) -> Advice:
 
 def _polls(figures: Operations) -> Advice:
     polling = figures.polling
-    count = plural(polling.checks, "check")
-    if polling.checks and not polling.present:
+    checks, present = polling.checks_at_home, polling.present_at_home
+    count = plural(checks, "check")
+    if checks and not present:
         return Advice(
             "polls", BAD, "Nobody polls", f"{count} and no worker that reads them.",
             "Start a worker of the queue polls. What is missed counts as not watched, never as healthy.",
@@ -98,9 +105,26 @@ def _polls(figures: Operations) -> Advice:
         sentence = f"1 probe in 100 starts {duration(late / 1000)} after its time or later."
         todo = "Start another worker of the queue polls, or give this one more processor."
         return Advice("polls", WARN, "Late", sentence, todo)
-    if not polling.checks:
+    if not checks:
         return Advice("polls", WELL, "Idle", "There is no check to read.")
-    return Advice("polls", WELL, "On time", f"{count}, read by {plural(len(polling.present), 'worker')}.")
+    return Advice("polls", WELL, "On time", f"{count}, read by {plural(len(present), 'worker')}.")
+
+
+def _capital(sentence: str) -> str:
+    return sentence[:1].upper() + sentence[1:]
+
+
+def _location(location: Location) -> Advice:
+    key, count = f"location-{location.name}", plural(location.checks, "check")
+    if location.is_silent:
+        sentence = f"{_capital(location.silence)}: {count} {'is' if location.checks == 1 else 'are'} not read."
+        todo = f"Start a worker there with LOCATION={location.name} and the queue {queue_at(location)}."
+        return Advice(key, BAD, "Silent", sentence, f"{todo} Or let the checks name another location.")
+    if location.is_behind:
+        sentence = f"At {location.name} the check that waits longest has waited {duration(location.lag_seconds)}."
+        return Advice(key, BAD, "Behind", sentence, f"Start another worker of the queue {queue_at(location)}.")
+    sentence = f"{count} at {location.name}, read by {plural(location.workers, 'worker')}."
+    return Advice(key, WELL, "On time", sentence)
 
 
 def _view(figures: Operations) -> Advice:

@@ -1,7 +1,8 @@
 """PURE: the installation's figures as Prometheus' metrics: base units, counts that end in `_total`."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
+from monitoring.selectors.locations import Location
 from monitoring.selectors.operations import Operations, Polling, Sampling
 from postdeploy.lib.exposition import Family, gauge
 from postdeploy.queues import Broker
@@ -25,7 +26,9 @@ def families(figures: Operations, *, version: str) -> Iterator[Family]:
 def _polling(polling: Polling) -> Iterable[Family]:
     yield gauge("postdeploy_checks", "Checks that are not paused.", polling.checks)
     yield gauge("postdeploy_probers", "Workers that poll and speak.", len(polling.present))
-    yield gauge("postdeploy_poll_lag_seconds", "How far behind readings are, where it is worst.", polling.lag_seconds)
+    yield gauge(
+        "postdeploy_poll_lag_seconds", "How far behind readings are at home, where it is worst.", polling.lag_seconds
+    )
     p50, p99 = _seconds(polling.lateness_p50_ms), _seconds(polling.lateness_p99_ms)
     yield gauge("postdeploy_poll_lateness_p50_seconds", "Half of the probes start less late than this.", p50)
     yield gauge("postdeploy_poll_lateness_p99_seconds", "99 of 100 probes start less late than this.", p99)
@@ -36,6 +39,19 @@ def _polling(polling: Polling) -> Iterable[Family]:
     yield Family("postdeploy_readings_total", "counter", "Readings that a worker took since it began.", readings)
     text = "Readings that a worker left out because the one before still ran."
     yield Family("postdeploy_readings_skipped_total", "counter", text, skipped)
+    yield from _locations(polling.locations)
+
+
+def _locations(found: Sequence[Location]) -> Iterable[Family]:
+    def family(name: str, text: str, figure: Callable[[Location], float]) -> Family:
+        samples = tuple(({"location": location.name}, float(figure(location))) for location in found)
+        return Family(f"postdeploy_location_{name}", "gauge", text, samples)
+
+    yield family("checks", "Checks that are not paused, by the location they name.", lambda one: one.checks)
+    yield family("workers", "Workers of a location that poll and speak.", lambda one: one.workers)
+    text = "How long ago a worker of a location was heard of, or its first check came if none ever was."
+    yield family("silent_seconds", text, lambda one: max(one.silent_seconds, 0.0))
+    yield family("poll_lag_seconds", "How far behind readings are at a location.", lambda one: one.lag_seconds)
 
 
 def _sampling(sampling: Sampling) -> Iterable[Family]:

@@ -11,7 +11,9 @@ from django.db.models.functions import Now
 
 from monitoring import store
 from monitoring.models import HealthCheck, Prober, ProberOutage, Refusal, RefusalReason, Source
-from postdeploy import health, queues
+from monitoring.selectors.locations import Location, locations
+from postdeploy import health, queues, wiring
+from postdeploy.lib.locations import queue_of
 
 #: A prober that has not spoken for so long is gone; it says something every second or two.
 SILENT_SECONDS = 10.0
@@ -36,11 +38,22 @@ class Worker:
 
 @dataclass(frozen=True, slots=True)
 class Polling:
-    """What is polled, how late, and by whom."""
+    """What is polled, how late (at home), and by whom; `locations` are those that checks name."""
 
     checks: int
     lag_seconds: float
     workers: tuple[Worker, ...]
+    locations: tuple[Location, ...] = ()
+
+    @property
+    def checks_at_home(self) -> int:
+        """Checks that name no location."""
+        return self.checks - sum(location.checks for location in self.locations)
+
+    @property
+    def present_at_home(self) -> tuple[Worker, ...]:
+        """Workers that speak and read the checks that name no location."""
+        return tuple(worker for worker in self.present if not worker.row.location)
 
     @property
     def present(self) -> tuple[Worker, ...]:
@@ -141,16 +154,22 @@ def _worst(figures: Iterable[float | None]) -> float | None:
 
 def operations(*, now: datetime) -> Operations:
     """Read all figures; a broker that does not answer is None, a database that does not is an error."""
+    polling = _polling()
     return Operations(
         tick_seconds=health.tick_seconds(),
-        polling=_polling(),
+        polling=polling,
         sampling=_sampling(),
         outages=tuple(
             ProberOutage.objects.filter(Q(ended_at__isnull=True) | Q(ended_at__gte=now - RECENT)).order_by("-began_at")
         ),
         database=_database(),
-        broker=queues.broker(),
+        broker=queues.broker(*(queue_at(location) for location in polling.locations)),
     )
+
+
+def queue_at(location: Location) -> str:
+    """Return the queue that the workers of a location read."""
+    return queue_of(location.name, wiring.ROUTES["monitoring.tasks.poll_due"])
 
 
 def _since(field: str) -> "ExpressionWrapper[Any]":
@@ -164,6 +183,7 @@ def _polling() -> Polling:
         checks=HealthCheck.objects.active().count(),
         lag_seconds=health.part("polls").value or 0.0,
         workers=tuple(Worker(row, max(0.0, row.silence.total_seconds())) for row in rows),
+        locations=locations(),
     )
 
 

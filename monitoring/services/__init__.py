@@ -13,6 +13,7 @@ from monitoring.services.checks import (
 )
 from monitoring.services.evidence import InputsChanged
 from monitoring.services.judging import judge_again, judge_periods
+from monitoring.services.locations import mind_locations
 from monitoring.services.maintenance import end_maintenance, plan_maintenance
 from monitoring.services.metrics import NamesRefused, Sender, Taken, Untimely, ingest
 from monitoring.services.periods import open_periods
@@ -98,6 +99,7 @@ __all__ = [
     "judge_again",
     "judge_periods",
     "judge_rules",
+    "mind_locations",
     "mute_rule",
     "note_refusals",
     "open_periods",

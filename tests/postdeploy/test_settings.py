@@ -51,6 +51,8 @@ REFUSED = [
     (lambda: env.env_int("X", 1), "1.5", "whole number"),
     (lambda: env.env_choice("X", "a", {"a", "b"}), "c", "a, b"),
     (lambda: env.env_networks("X"), "10.0.0.0/99", "10.0.0.0/8"),
+    (lambda: env.env_location("X"), "EU West", "such as eu-west"),
+    (lambda: env.env_location("X"), "home", "leave it empty"),
     (lambda: env.env_url("X", "redis://h", {"redis"}), "mysql://user:hidden@h", "redis://"),
     (lambda: env.env_url("X", "redis://h", {"redis"}), "redis", "redis://"),
     (lambda: env.env_origin("X", "http://h"), "https://h/path", "https://deploys.example.org"),
@@ -82,6 +84,7 @@ def test_an_empty_value_means_the_default(monkeypatch, empty):
     assert env.env_bind("X", "[::1]:8000") == "[::1]:8000"
     assert env.env_list("X") == []
     assert env.env_networks("X") == []
+    assert env.env_location("X") == ""
 
 
 def test_good_values_are_taken(monkeypatch):

@@ -18,6 +18,7 @@ from monitoring import store  # noqa: E402
 from monitoring.models import Failure, HealthCheck, Outage, PollShard, Prober, ProberOutage, Series  # noqa: E402
 from monitoring.polling import grid  # noqa: E402
 from monitoring.selectors import poll_lag  # noqa: E402
+from monitoring.selectors.locations import locations, locations_ready  # noqa: E402
 
 
 def make(checks):
@@ -26,9 +27,16 @@ def make(checks):
     Prober.objects.all().delete()  # whoever there was has been killed
     PollShard.objects.all().delete()
     ProberOutage.objects.all().delete()
+    return add(checks)
+
+
+def add(checks):
+    """Make checks beside those that there are."""
     project, _ = Project.objects.get_or_create(slug="rig", defaults={"name": "Rig", "issue_prefix": "RIG"})
     environment, _ = Environment.objects.get_or_create(project=project, name="production")
-    rows = [HealthCheck(environment=environment, extra_at=None, name=f"{n}", **one) for n, one in enumerate(checks)]
+    first = HealthCheck.objects.count()
+    numbered = enumerate(checks, first)
+    rows = [HealthCheck(environment=environment, extra_at=None, name=f"{n}", **one) for n, one in numbered]
     return [row.pk for row in HealthCheck.objects.bulk_create(rows)]
 
 
@@ -85,14 +93,24 @@ def ledger(since, until):
     for shard in PollShard.objects.exclude(owner=""):
         if shard.owner not in alive:
             wrong.append(f"{shard} is held by {shard.owner}, who is gone")
-    lag = poll_lag().value
-    if lag > 5:
-        wrong.append(f"the oldest reading that was not kept was due {lag:.1f} s ago")
+    if lag() > 5:
+        wrong.append(f"the oldest reading that was not kept was due {lag():.1f} s ago")
     return wrong
 
 
 def lag():
-    return poll_lag().value
+    """Of home and of every location, where it is worst."""
+    return max(poll_lag().value, *(one.lag_seconds for one in locations()), 0.0)
+
+
+def read_at():
+    """How many checks the processes of each location have planned."""
+    there = Prober.objects.filter(seen_at__gt=Now() - timedelta(seconds=4))
+    return {row.location: row.checks for row in there}
+
+
+def ready():
+    return locations_ready().detail
 
 
 def now():
@@ -104,7 +122,8 @@ def now():
 
 
 DO = {
-    function.__name__: function for function in (make, change, slots, unread, states, counts, probers, ledger, lag, now)
+    function.__name__: function
+    for function in (make, add, change, slots, unread, states, counts, probers, ledger, lag, read_at, ready, now)
 }
 
 
@@ -115,7 +134,7 @@ def main():
         asked = json.loads(line)
         close_old_connections()
         try:
-            answer = {"is": DO[asked["do"]](*asked["with"])}
+            answer = {"is": DO[asked["do"]](*asked["with"], **asked["named"])}
         except Exception as error:
             answer = {"error": repr(error)}
         sys.stdout.write(json.dumps(answer) + "\n")

@@ -42,9 +42,9 @@ class Rig:
 
     # --- the database ---
 
-    def ask(self, do, *arguments):
+    def ask(self, do, *arguments, **named):
         """Let the console do something, and return what it says."""
-        self.console.stdin.write(json.dumps({"do": do, "with": arguments}) + "\n")
+        self.console.stdin.write(json.dumps({"do": do, "with": arguments, "named": named}) + "\n")
         self.console.stdin.flush()
         answer = json.loads(self.console.stdout.readline())
         assert "error" not in answer, answer["error"]
@@ -82,11 +82,15 @@ class Rig:
         self.started.append(process)
         return process
 
-    def worker(self, pool="threads", concurrency=4, **rest):
+    def worker(self, pool="threads", concurrency=4, queues="polls", **rest):
         plain = ("--without-gossip", "--without-mingle", "--without-heartbeat")
         return self.start(
-            "worker", "--queues", "polls", "--pool", pool, "--concurrency", str(concurrency), *plain, **rest
+            "worker", "--queues", queues, "--pool", pool, "--concurrency", str(concurrency), *plain, **rest
         )
+
+    def worker_at(self, location, **rest):
+        """A worker of a named location."""
+        return self.worker(queues=f"polls.{location}", LOCATION=location, **rest)
 
     def beat(self):
         return self.start("beat", "--scheduler", "celery.beat:Scheduler", "--pidfile", "")

@@ -12,7 +12,16 @@ from deployments.models import Environment
 from monitoring import maintenance
 from monitoring.judge import stretches
 from monitoring.judge.stretches import Stretch
-from monitoring.models import MaintenanceWindow, MonitoringPeriod, Outage, ProberOutage, Ruling, RulingKind, Stage
+from monitoring.models import (
+    HealthCheck,
+    MaintenanceWindow,
+    MonitoringPeriod,
+    Outage,
+    ProberOutage,
+    Ruling,
+    RulingKind,
+    Stage,
+)
 from monitoring.services.evidence.reading import moments
 from monitoring.services.evidence.shapes import Anomaly, LeftOut
 from monitoring.services.overlap import began_at
@@ -34,7 +43,7 @@ def anomalies(environment: Environment, span: Stretch, *, but: Collection[UUID])
         *_outages(environment, start, end),
         *_maintenance(environment, start, end),
         *bad_deployments(environment, start, end, but=but),
-        *_our_outages(start, end),
+        *_our_outages(environment, start, end),
     ]
     cut = (replace(one, spans=stretches.cut(one.spans, *span)) for one in found)
     return tuple(one for one in cut if one.spans)
@@ -95,9 +104,11 @@ def _time_of(periods: Collection[MonitoringPeriod]) -> Stretch:
     return _stretch(onset, max(period.ended_at or period.closes_at for period in periods))
 
 
-def _our_outages(start: datetime, end: datetime) -> Iterator[LeftOut]:
+def _our_outages(environment: Environment, start: datetime, end: datetime) -> Iterator[LeftOut]:
+    """Yield what was lost from sight at home, or at a location from which something here is read."""
+    seen_from = HealthCheck.objects.filter(environment=environment).order_by().values("location")
     rows = ProberOutage.objects.filter(Q(ended_at__isnull=True) | Q(ended_at__gt=start), began_at__lt=end)
-    for row in rows.order_by("began_at", "pk"):
+    for row in rows.filter(Q(location="") | Q(location__in=seen_from)).order_by("began_at", "pk"):
         yield LeftOut(Anomaly.PROBER, row.reason, str(row.pk), (_stretch(row.began_at, row.ended_at or end),))
 
 

@@ -51,6 +51,8 @@ class Command(BaseCommand):
             sys.exit(130)
 
     def _run(self) -> None:
+        if settings.LOCATION:
+            raise StartError("LOCATION is for a worker of another location: leave it away here, where home is")
         host, port = address(settings.BIND)
         lock = claim(settings.VAR)
         check_port(host, port)
