@@ -313,6 +313,8 @@ class Deployment(models.Model):
             models.Index(fields=["environment", "-finished_at"], name="deployment_current"),
             # the sweep that opens monitoring periods
             models.Index(fields=["finished_at"], condition=Q(status="SUCCEEDED"), name="deployment_succeeded"),
+            # what rolls out anywhere: who may be to blame for what just got worse
+            models.Index(fields=["started_at"], condition=Q(status="RUNNING"), name="deployment_running"),
         ]
 
     def __str__(self) -> str:
