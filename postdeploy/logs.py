@@ -58,7 +58,7 @@ class ServerAway(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Shorten such a record; drop none."""
-        error = record.exc_info[1] if record.exc_info else None
+        error = _unwrapped(record.exc_info[1]) if record.exc_info else None
         if not record.name.startswith("celery"):
             return True
         if isinstance(error, RedisError | BrokerError):
@@ -66,6 +66,11 @@ class ServerAway(logging.Filter):
         elif is_connection_lost(error):
             record.msg, record.args, record.exc_info = "the database is away: %s", (one_sentence(error),), None
         return True
+
+
+def _unwrapped(error: BaseException | None) -> BaseException | None:
+    """What beat could not do its work for; told by its name, for who only logs shall not load Celery."""
+    return error.__context__ if type(error).__name__ == "SchedulingError" and error else error
 
 
 def is_connection_lost(error: BaseException | None) -> bool:

@@ -3,7 +3,9 @@
 import logging
 
 import pytest
+from celery.beat import SchedulingError
 from django.db import InterfaceError, OperationalError
+from redis.exceptions import BusyLoadingError
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from postdeploy.logs import ServerAway
@@ -20,6 +22,18 @@ def test_a_missing_broker_is_said_in_one_line():
     assert ServerAway().filter(record)
     assert record.getMessage() == "the broker is away: Connection refused"
     assert record.exc_info is None
+
+
+@pytest.mark.parametrize(
+    ("cause", "words"), [(BusyLoadingError("loading"), "the broker is away: loading"), (KeyError("a"), None)]
+)
+def test_so_is_what_beat_makes_of_it(cause, words):
+    error = SchedulingError("Couldn't apply scheduled task")
+    error.__context__ = cause
+    record = record_of(error)
+
+    assert ServerAway().filter(record)
+    assert (record.getMessage() == words) == (record.exc_info is None) == bool(words)
 
 
 @pytest.mark.parametrize("error", [OperationalError, InterfaceError])
