@@ -43,7 +43,7 @@ class PolicyForm(forms.Form):
     )
     settle_seconds = DurationField(
         label="Settling time", least=0, most=86_400,
-        help_text="Not judged: caches fill, connections open. At most a quarter of the initial period.",
+        help_text="Not judged: caches fill. It lasts a quarter of the initial period at most, whatever is set here.",
     )  # fmt: skip
     reference = forms.ChoiceField(
         label="Compared with",

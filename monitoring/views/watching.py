@@ -17,6 +17,7 @@ from deployments.selectors import project_for
 from monitoring import selectors, services
 from monitoring.forms import PolicyForm
 from monitoring.views.common import environments_of, rights
+from monitoring.watch import BAD
 
 
 @login_required
@@ -54,6 +55,14 @@ def _save_policies(forms: list[PolicyForm]) -> bool:
     return True
 
 
+def _warn_of_a_bad_one(request: HttpRequest, deployment: Deployment) -> None:
+    """Nothing forbids it: people know more than verdicts do. But what got worse under it is then no regression."""
+    now = timezone.now()
+    found = selectors.watch_states([deployment], now)[deployment.pk].state
+    if found.upper() in BAD:
+        messages.warning(request, f"It was found {found}: what got worse under it counts as how it should be.")
+
+
 @login_required
 @require_POST
 def pin_reference(request: HttpRequest, project: str, deployment: uuid.UUID) -> HttpResponse:
@@ -67,4 +76,5 @@ def pin_reference(request: HttpRequest, project: str, deployment: uuid.UUID) -> 
         messages.error(request, " ".join(refusal.messages))
     else:
         messages.success(request, f"Later deployments to {row.environment.name} are compared with {row.version}.")
+        _warn_of_a_bad_one(request, row)
     return redirect("deployment", project=found.slug, deployment=row.pk)

@@ -84,7 +84,7 @@ def lesson_add(request: HttpRequest, project: str, deployment: uuid.UUID) -> Htt
 def deployment_or_404(request: HttpRequest, project: Project, key: uuid.UUID) -> Deployment:
     """Return a deployment of `project` that the reader may see."""
     rows = Deployment.objects.visible_to(request.user).of(project)
-    row = rows.select_related("project", "environment", "rolls_back").filter(pk=key).first()
+    row = rows.select_related("project", "environment__policy", "rolls_back").filter(pk=key).first()
     if row is None:
         raise Http404("No such deployment.")
     return row

@@ -145,6 +145,14 @@ def test_what_cannot_be_chosen_is_refused_beside_its_field(environment, changes,
     assert words in text_of(response)
 
 
+def test_of_several_environments_the_one_with_the_mistake_is_named(environment):
+    other = EnvironmentFactory(project=environment.project, name="staging")
+    data = sent(environment) | sent(other, initial_seconds="0 s")
+    page = text_of(somebody(environment, Role.MAINTAINER).post(url(environment, PAGE), data))
+    assert "Not saved yet: staging." in page
+    assert "Not saved yet: production." not in page
+
+
 def test_a_reference_that_went_away_meanwhile_is_refused_and_nothing_is_saved(environment, monkeypatch):
     row = healthy(environment, "v1")
     offered = selectors.references_for([policy_of_new(environment)])
@@ -193,6 +201,21 @@ def test_a_deployment_is_pinned_from_its_page(environment):
     page = pin(row)
     assert policy_of(environment).reference == row
     assert "Later deployments to production are compared with v1." in text_of(page)
+
+
+def test_once_pinned_its_page_says_so_and_offers_no_button(environment):
+    row = healthy(environment, "v1")
+    page = text_of(pin(row))
+    assert "This is the reference: later deployments to production are compared" in page
+    assert "Pin as reference" not in page
+    assert "counts as how it should be" not in page
+
+
+def test_one_that_was_found_worse_is_pinned_with_a_warning(environment):
+    row = healthy(environment, "v1", result="DEGRADED")
+    page = text_of(pin(row))
+    assert "It was found degraded: what got worse under it counts as how it should be." in page
+    assert policy_of(environment).reference == row
 
 
 def test_one_that_did_not_go_live_is_not_pinned_and_that_is_said(environment):
