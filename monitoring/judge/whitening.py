@@ -23,6 +23,7 @@ _ROUNDS = 4
 _RESTARTING, _MOST_PULSES = 4, 40
 _CORE = 0.35
 _LEAST_SHARE = 0.05
+_LEAST_POWER = 1e-12
 _ONSETS = (0.0, 0.2, 0.4, 0.6)
 
 
@@ -45,29 +46,37 @@ class Whitening:
 
 def whiten(moments: Moments) -> Whitening | None:
     """``None`` when the history is too short."""
-    before = int(moments.at[-1])
-    start = max(0, before - _MOST_VALUES)
-    values = moments.values[start:]
-    history = _filled(values[: before - start])
-    lags = _lags_of(moments.day, history.size)
+    before, values = int(moments.at[-1]), moments.values
+    history = _filled(values[:before])
+    lags = _lags_of(moments.day, min(history.size, _MOST_VALUES))
     if history.size - max(lags) < 8:
         return None
-    middle = quantile(history, 0.5)
-    size = max(_usual(history - middle), 1e-12)
-    weights, usual, offset = _fit((history - middle) / size, lags)
-    filled = (np.append(history, _filled_on(history[-1], values[history.size :])) - middle) / size
-    reach = max(lags)
-    expected: Floats = offset + sum(
-        (w * filled[reach - lag : filled.size - lag] for lag, w in zip(lags, weights, strict=True)),
-        np.zeros(filled.size - reach),
-    )
-    surprises = np.full(moments.values.size, np.nan)
-    surprises[start + reach :] = (filled[reach:] - expected) / usual
-    surprises[~np.isfinite(moments.values)] = np.nan
+    learned_from = history[-_MOST_VALUES:]
+    middle = quantile(learned_from, 0.5)
+    size = max(_usual(learned_from - middle), 1e-12)
+    learned_from = (learned_from - middle) / size
+    filled = (np.append(history, _filled_on(history[-1], values[before:])) - middle) / size
+    weights, surprises = _surprises(filled, learned_from, lags)
+    brief = tuple(lag for lag in lags if lag <= _LAGS)
+    if brief != lags:  # before there are earlier days, by the last values alone
+        early = ~np.isfinite(surprises)
+        surprises[early] = _surprises(filled, learned_from, brief)[1][early]
+    surprises[~np.isfinite(values)] = np.nan
     past = surprises[:before][np.isfinite(surprises[:before])]
     if past.size < 8:
         return None
     return Whitening(np.clip(surprises - quantile(past, 0.5), -_LARGEST, _LARGEST), lags, weights)
+
+
+def _surprises(values: Floats, learned_from: Floats, lags: tuple[int, ...]) -> tuple[Floats, Floats]:
+    """The weights of the lags, and how far each value is from what they let expect, in usual surprises."""
+    weights, usual, offset = _fit(learned_from, lags)
+    reach = max(lags)
+    expected: Floats = offset + sum(
+        (weight * values[reach - lag : values.size - lag] for lag, weight in zip(lags, weights, strict=True)),
+        np.zeros(values.size - reach),
+    )
+    return weights, np.append(np.full(reach, np.nan), (values[reach:] - expected) / usual)
 
 
 def _lags_of(day: int, size: int) -> tuple[int, ...]:
@@ -167,7 +176,7 @@ def _later(white: Whitening, moments: Moments, length: int) -> list[Floats]:
 
 def _strongest(strengths: Floats) -> Floats:
     """Of each column the one that is furthest from zero."""
-    places = np.argmax(np.abs(strengths), axis=0)
+    places = np.argmax(np.nan_to_num(np.abs(strengths)), axis=0)
     found: Floats = strengths[places, np.arange(strengths.shape[1])]
     return found
 
@@ -188,10 +197,14 @@ def _without(nuisances: list[Floats], patterns: list[Floats]) -> Floats:
 
 
 def _strengths(rows: Floats, shapes: Floats) -> Floats:
-    """The least-squares size of each shape in its standard errors: a row for a shape, a column for a row."""
+    """The least-squares size of each shape in its standard errors: a row for a shape, a column for a row.
+
+    NaN where nothing is known that the shape could show in: a 0 there would pass for an ordinary moment.
+    """
     known = np.isfinite(rows)
     power = shapes**2 @ known.T
-    found: Floats = shapes @ np.where(known, rows, 0.0).T / np.sqrt(np.maximum(power, 1e-12))
+    sums = shapes @ np.where(known, rows, 0.0).T
+    found: Floats = np.divide(sums, np.sqrt(power), out=np.full(sums.shape, np.nan), where=power > _LEAST_POWER)
     return found
 
 

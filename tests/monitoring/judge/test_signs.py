@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from monitoring.judge.grid import choose_scale, lay_out
-from monitoring.judge.moments import Moments, part_of, standing, trimmed_mean
+from monitoring.judge.moments import Moments, moments_of, part_of, standing, trimmed_mean
 from monitoring.judge.signs import SHIFT_SIGNS, SPREAD_SIGNS, agreed, signs_of
 from monitoring.judge.weighing import WEIGHTS, chance_of, score_of, weigh
-from monitoring.judge.whitening import whiten
+from monitoring.judge.whitening import patterns_of, whiten
 from tests.monitoring.judge.makers import MINUTE, after, history, metric, window
 
 
@@ -28,10 +28,31 @@ def test_a_step_shows_in_every_sign_of_a_rise_and_mirrored_in_those_of_a_fall():
         assert fall[name] == pytest.approx(-rise[name])
 
 
-def test_where_nothing_changed_no_sign_is_large():
-    found = signs(history(days=3), after())
+@pytest.mark.parametrize("days", [3, 14, 28])
+def test_where_nothing_changed_no_sign_is_large(days):
+    found = signs(history(days=days), after())
     assert max(abs(value) for value in named(found).values()) < 4
     assert np.abs(found.spread).max() < 4
+
+
+def test_all_of_a_long_history_holds_ordinary_moments_also_before_there_were_earlier_days():
+    grid = lay_out(history(days=14), after(), metric(), window(settle=0))
+    moments = moments_of(grid, np.concatenate([grid.before, grid.after]))
+    assert moments is not None
+    patterns = patterns_of(moments, whiten(moments))
+    for strengths in (patterns.step, patterns.settled, patterns.onset):
+        assert np.isfinite(strengths).all()
+        assert 0.5 < np.median(np.abs(strengths)) < 2
+
+
+def test_where_nothing_is_known_there_is_no_ordinary_moment():
+    grid = lay_out(history(days=3), after(), metric(), window(settle=0))
+    values = np.concatenate([grid.before, grid.after])
+    values[:1000] = np.nan
+    moments = moments_of(grid, values)
+    assert moments is not None
+    strengths = patterns_of(moments, whiten(moments)).step
+    assert (np.isfinite(strengths) == (moments.at > 1000 - 60)).all()
 
 
 def test_scatter_is_a_sign_of_unsteadiness_and_not_of_a_shift():
