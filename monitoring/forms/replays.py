@@ -1,5 +1,6 @@
 """The form that asks what past verdicts would have been."""
 
+import math
 import re
 from collections.abc import Container, Iterable, Sequence
 from typing import Any
@@ -11,6 +12,7 @@ from django.http import QueryDict
 
 from deployments.models import Deployment, Environment
 from monitoring.changes import BEFORE, MOST_METRICS, Changes
+from monitoring.judge.facts import CHANCE_LIMIT
 from postdeploy.forms import DurationField
 
 #: Rows for metrics that the form begins with, and how many each press of "More metrics" adds.
@@ -61,9 +63,12 @@ class MetricChangeForm(forms.Form):
         if text in ("", "none"):
             return str(text)
         try:
-            return float(text)
+            number = float(text)
         except ValueError:
-            raise ValidationError("Write a number such as 2.5, or none.") from None
+            number = math.nan
+        if not math.isfinite(number):
+            raise ValidationError("Write a number such as 2.5, or none.")
+        return number
 
     def clean(self) -> dict[str, Any]:
         """Ask for the metric where something is changed, and for a change where there is a metric."""
@@ -108,7 +113,8 @@ class ReplayForm(forms.Form):
     )
     chance_limit = forms.FloatField(
         label="Chance limit, %", required=False, min_value=0.05, max_value=5, error_messages=_NO_NUMBER,
-        help_text="A change is real when ordinary moments look as changed at most this often. Empty: as it was.",
+        help_text="A change is real when ordinary moments look as changed at most this often. "
+        f"{100 * CHANCE_LIMIT:g} is standard.",
     )  # fmt: skip
     settle_seconds = DurationField(
         label="Settling time", required=False, least=0, most=86_400, help_text="Not judged after a deployment."

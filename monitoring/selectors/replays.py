@@ -23,7 +23,8 @@ MOST_DEPLOYMENTS = 500
 def replayable(replay: Replay) -> list[uuid.UUID]:
     """Return the deployments that `replay` judges once more, the newest first: those of which a watch had ended."""
     periods = MonitoringPeriod.objects.over().filter(deployment=OuterRef("pk"), ended_at__lte=replay.requested_at)
-    looked_at = periods.filter(Exists(Verdict.objects.filter(period=OuterRef("pk"))))
+    verdicts = Verdict.objects.filter(period=OuterRef("pk"), looked_at__lte=replay.requested_at)
+    looked_at = periods.filter(Exists(verdicts))
     rows = Deployment.objects.of(replay.project).filter(Exists(looked_at))
     if replay.environment_id:
         rows = rows.filter(environment=replay.environment_id)
@@ -53,7 +54,7 @@ def change_words(changes: Changes) -> list[str]:
     if changes.configured is not None:
         said.append("metrics as they are configured now")
     said += [f"{key}: {words_of_metric(fields)}" for key, fields in changes.metrics.items()]
-    return said or ["nothing: only the judge may be another"]
+    return said or ["nothing changed but perhaps the judge"]
 
 
 def words_of_metric(fields: Any) -> str:

@@ -1,5 +1,6 @@
 """Replays: asking, watching one run, what it found, switching it on."""
 
+from dataclasses import replace
 from typing import Any, cast
 
 from django.contrib import messages
@@ -10,7 +11,7 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from deployments.models import Project, Role, User
+from deployments.models import Environment, Project, Role, User
 from deployments.selectors import project_for
 from monitoring import services
 from monitoring.changes import Changes
@@ -60,17 +61,31 @@ def _form(request: HttpRequest, project: Project) -> ReplayForm:
 
 def _ask(request: HttpRequest, project: Project, form: ReplayForm) -> Replay | None:
     configured = services.configured_metrics(project).items() if form.cleaned_data["as_configured"] else None
+    environment, changes = form.cleaned_data["environment"], form.changes(configured)
     try:
         return services.request_replay(
             project=project,
-            environment=form.cleaned_data["environment"],
-            changes=form.changes(configured),
+            environment=environment,
+            changes=changes,
             by=cast(User, request.user),
             now=timezone.now(),
         )
     except ValidationError as error:
+        if running := _sent_twice(request, project, environment, changes):
+            return running
         form.refuse(error)
         return None
+
+
+def _sent_twice(
+    request: HttpRequest, project: Project, environment: Environment | None, changes: Changes
+) -> Replay | None:
+    """The replay that runs, where it is the very one that this person asks for: a button was pressed twice."""
+    running = Replay.objects.of(project).unfinished().filter(requested_by=cast(User, request.user)).first()
+    if running is None or running.environment_id != (environment.pk if environment else None):
+        return None
+    asked = replace(Changes.from_json(running.changes), reference_version="")
+    return running if asked == replace(changes, reference_version="") else None
 
 
 def _found(request: HttpRequest, project: str, replay: int, at_least: Role = Role.VIEWER) -> tuple[Project, Replay]:

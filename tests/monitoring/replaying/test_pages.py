@@ -262,7 +262,7 @@ def test_the_form_takes_each_change(world):
         ({"m1-least_change": "20"}, "Choose the metric that this is about"),
         ({"m1-metric": "checkout_p95"}, "Say what to change of it"),
         ({"m1-metric": "checkout_p95", "m1-hard_limit": "low"}, "Write a number such as 2.5, or none."),
-        ({"m1-metric": "checkout_p95", "m1-hard_limit": "inf"}, "must be a number"),
+        ({"m1-metric": "checkout_p95", "m1-hard_limit": "inf"}, "Write a number such as 2.5, or none."),
         (
             {"m1-metric": "checkout_p95", "m1-is_muted": "yes", "m2-metric": "checkout_p95", "m2-is_muted": "no"},
             "It stands in a row above already.",
@@ -281,9 +281,32 @@ def test_a_second_replay_is_refused_with_the_way_out(world):
     project = world.environment.project
     client = sign_in(project)
     ask(client, project)
-    answer = ask(client, project)
+    answer = ask(client, project, chance_limit="2")
     assert answer.status_code == 400
     assert "still runs. Wait for it, or stop it." in answer.content.decode()
+
+
+def test_a_button_that_was_pressed_twice_leads_to_the_replay_that_runs(world):
+    project = world.environment.project
+    client = sign_in(project)
+    given = {"m1-metric": "checkout_p95", "m1-least_change": "30", "environment": "production", "as_configured": "on"}
+    first, second = ask(client, project, **given), ask(client, project, **given)
+    assert first["Location"] == second["Location"]
+    assert ask(client, project, **given | {"environment": ""}).status_code == 400
+    assert ask(sign_in(project), project, **given).status_code == 400
+    assert Replay.objects.count() == 1
+
+
+def test_when_it_is_done_nothing_more_is_promised(world):
+    project = world.environment.project
+    client = sign_in(project)
+    answer = ask(client, project)
+    services.run_replays(now=Replay.objects.get().requested_at)
+    page = client.get(answer["Location"]).content.decode()
+    assert "No deployment would have had another verdict." in page
+    assert "so far" not in page
+    assert "the same deployment in both columns" in page
+    assert "Nothing changed but perhaps the judge." in page
 
 
 def test_the_form_opens_with_what_the_address_suggests(project):

@@ -6,7 +6,7 @@ from django.db import OperationalError
 
 from monitoring import services
 from monitoring.changes import Changes
-from monitoring.models import MonitoringPeriod, Replay
+from monitoring.models import MonitoringPeriod, Replay, Verdict
 from monitoring.services.replaying import sweep
 from monitoring.services.replaying.looking import PeriodReplay
 from tests.at_once import at_once
@@ -56,6 +56,16 @@ def request(environment, now=LATER, **changes):
 
 def fresh(replay):
     return Replay.objects.get(pk=replay.pk)
+
+
+def test_what_is_judged_late_while_it_runs_is_not_taken(environment):
+    deployed(environment)
+    replay = request(environment)
+    deployment = DeploymentFactory(environment=environment, finished_at=NOON - HOUR)
+    finding = make_finding(watch(deployment, status="CLOSED", result="HEALTHY"), verdict="HEALTHY")
+    Verdict.objects.filter(pk=finding.verdict_id).update(looked_at=LATER + MINUTE)
+    services.run_replays(now=LATER + 2 * MINUTE)
+    assert (fresh(replay).status, replay.total, replay.verdicts.count()) == ("DONE", 1, 1)
 
 
 def test_a_replay_goes_through_all_deployments_once(environment, judged):
