@@ -15,7 +15,7 @@ from monitoring.judge import facts as judged
 from monitoring.judge.looks import FALSE_ALARM_BUDGET, LookPlan, look_plan, look_times
 from monitoring.models import Finding, MonitoringPeriod, PeriodStatus, Result, Verdict
 from monitoring.services.blaming import Overlap, overlap_of, share
-from monitoring.services.evidence import Evidence, from_json, gather, hold, judge, to_json, window_of
+from monitoring.services.evidence import Evidence, InputsChanged, from_json, gather, hold, judge, to_json, window_of
 from monitoring.services.overlap import LONGEST_ROLL_OUT, cut_for_now
 from monitoring.signals import verdict_reached
 from monitoring.watch import BAD
@@ -75,6 +75,8 @@ def _look(pk: int, now: datetime) -> bool:
         cut_at = _cut_of(period, now)
         verdict = None if _is_settled(period, now, cut_at) else _judge(period, now, cut_at)
         _move_on(period, now, cut_at)
+        if verdict is None and period.result in BAD and period.status != PeriodStatus.OPEN:
+            verdict = complete_blame(period)
         if verdict is not None:
             ring(verdict_reached, verdict_id=verdict.pk)
     return verdict is not None
@@ -91,6 +93,8 @@ def _is_settled(period: MonitoringPeriod, now: datetime, cut_at: datetime | None
     """Whether nothing that a look could find would change what stands; a bad verdict is completed at the end."""
     if cut_at and cut_at <= period.opens_at:
         return True  # nothing of it can be told from the roll-out under way
+    if period.result is not None and period.status == PeriodStatus.SUPERSEDED:
+        return True  # a verdict that was reached stays; only who may have caused it is still open
     return period.result == Result.FAILED and now < period.closes_at
 
 
@@ -195,6 +199,40 @@ def _finite(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {key: _finite(part) for key, part in value.items()}
     return [_finite(part) for part in value] if isinstance(value, list | tuple) else value
+
+
+# --- who may have caused it, once more at the end ---------------------------------------------------------------------
+
+
+def complete_blame(period: MonitoringPeriod) -> Verdict | None:
+    """Share the blame of the bad verdict that stands with what is known at the end; None where nothing changes.
+
+    Reports come late, and other watches find out more. The verdict stays what it is; nothing is told a second time.
+    """
+    verdict = period.verdicts.final().filter(result__in=BAD, rule_version=RULE_VERSION).first()
+    if verdict is None:
+        return None
+    try:
+        evidence = from_json(verdict.inputs)
+    except InputsChanged:
+        return None  # it stays as it was said
+    judgement = judge(evidence)
+    overlap = overlap_of(period, judgement, evidence)
+    kept = _finite(overlap.to_json()) if overlap else None
+    if str(judgement.result) != verdict.result or kept == verdict.inputs.get("overlap"):
+        return None
+    judgement, blame = share(judgement, evidence, overlap)
+    verdict.inputs = {name: part for name, part in verdict.inputs.items() if name != "overlap"}
+    verdict.inputs |= {"overlap": kept} if kept else {}
+    verdict.sentence, verdict.reasons = judgement.sentence, list(judgement.reasons)
+    verdict.blame = [part.to_dict() for part in blame]
+    verdict.save(update_fields=["inputs", "sentence", "reasons", "blame"])
+    facts = {found.key: _finite(found.to_dict()) for found in judgement.findings}
+    rows = [row for row in verdict.findings.all() if row.key in facts]
+    for row in rows:
+        row.facts = row.facts | {name: facts[row.key][name] for name in ("blame", "reasons")}
+    Finding.objects.bulk_update(rows, ["facts"])
+    return verdict
 
 
 # --- what comes next --------------------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from monitoring.models import MonitoringPeriod, MonitoringPolicy, PeriodStatus, 
 from monitoring.services.overlap import LONGEST_ROLL_OUT, cut_by, first_to_begin
 from monitoring.services.policies import ensure_policy
 from monitoring.signals import period_opened
-from monitoring.watch import LOOK_BACK
+from monitoring.watch import BAD, LOOK_BACK
 from postdeploy.lib.bells import ring
 from postdeploy.lib.sweeps import each
 
@@ -138,12 +138,15 @@ def _supersede_older(deployment: Deployment, now: datetime) -> None:
 
 
 def _end(periods: Iterable[MonitoringPeriod], *, by: Deployment, now: datetime) -> list[MonitoringPeriod]:
-    """Mark those that run beyond where `by` begins as superseded; what had begun undecided gets a last look."""
+    """Mark those that run beyond where `by` begins as superseded.
+
+    What had begun undecided gets a last look, and of what was found bad the blame is shared with what is known by now.
+    """
     ended = [period for period in periods if cut_by(by, period.deployment) < (period.ended_at or period.closes_at)]
     for period in ended:
         period.status = PeriodStatus.SUPERSEDED
         period.superseded_by = by
         period.ended_at = cut_by(by, period.deployment)
-        is_to_be_judged = period.result is None and period.opens_at < period.ended_at
-        period.next_look_at = now if is_to_be_judged else None
+        is_undecided = period.result is None and period.opens_at < period.ended_at
+        period.next_look_at = now if is_undecided or period.result in BAD else None
     return ended
