@@ -33,6 +33,7 @@ from postdeploy.api import (
     row_at,
 )
 from postdeploy.fields import Text
+from postdeploy.lib.locations import LONGEST
 from postdeploy.lib.secrets import SecretUnreadable
 from postdeploy.lib.times import format_time
 from postdeploy.openapi import operation
@@ -63,6 +64,10 @@ class ChangeInput(StrictSerializer):
     name = Line(required=False, max_length=100)
     component = Line(required=False, allow_blank=True, max_length=200)
     group = Line(required=False, allow_blank=True, max_length=100)
+    location = Line(
+        required=False, allow_blank=True, max_length=LONGEST,
+        help_text="Whose workers read it, such as `eu-west`; empty is home. Not for heartbeats.",
+    )  # fmt: skip
     target = Line(
         required=False, allow_blank=True, max_length=2000,
         help_text="`http`: a URL; `tcp`, `tls`: host:port; `dns`: a name; for other kinds nothing.",
@@ -100,6 +105,7 @@ class ChecksQuery(PageQuery):
 
     project = Line(required=False, max_length=60)
     environment = Line(required=False, max_length=100)
+    location = Line(required=False, max_length=LONGEST, help_text="`home` for those that name none.")
 
 
 class CheckOutput(serializers.ModelSerializer[HealthCheck]):
@@ -118,9 +124,9 @@ class CheckOutput(serializers.ModelSerializer[HealthCheck]):
     class Meta:
         model = HealthCheck
         fields = [
-            "id", "environment", "name", "kind", "component", "group", "target", "options", "conditions", "secrets",
-            "ping_url", "timeout_ms", "interval_seconds", "failure_threshold", "is_critical", "is_fresh", "version",
-            "is_paused", "state", "state_since", "failures_in_a_row", "latest_reading_at", "latest_detail",
+            "id", "environment", "name", "kind", "component", "group", "location", "target", "options", "conditions",
+            "secrets", "ping_url", "timeout_ms", "interval_seconds", "failure_threshold", "is_critical", "is_fresh",
+            "version", "is_paused", "state", "state_since", "failures_in_a_row", "latest_reading_at", "latest_detail",
         ]  # fmt: skip
 
     def get_kind(self, check: HealthCheck) -> str:
@@ -181,7 +187,8 @@ class Checks(Endpoint):
         """Return one page."""
         filters = self.query(ChecksQuery)
         project = project_of(request, filters.get("project", token_of(request).project.slug))
-        rows = checks_for_api(project, environment=filters.get("environment", ""))
+        names = {name: filters.get(name, "") for name in ("environment", "location")}
+        rows = checks_for_api(project, **names)
         items, next_cursor = cursor_page(request, rows, order=("id",), filters=filters)
         return paged_response(request, shown(request, items), next_cursor)
 

@@ -8,24 +8,28 @@ from django.core.exceptions import ValidationError
 from django.http import QueryDict
 
 from deployments.models import Role
-from monitoring.models import HealthCheck
+from monitoring.models import HealthCheck, validate_location
 from monitoring.services import BulkResult, change_checks, pause_checks, resume_checks
 from postdeploy.forms import DurationField
+from postdeploy.lib import locations
 
 #: More at once is somebody's mistake; Django reads 1,000 fields of a form at most.
 MOST = 900
-NOTHING_CHOSEN = "Nothing was done: choose pause, resume, interval or group."
+NOTHING_CHOSEN = "Nothing was done: choose pause, resume, interval, group or location."
 
 
 class BulkForm(forms.Form):
     """Which checks, and which one thing."""
 
     do = forms.ChoiceField(
-        choices=[(name, name) for name in ("pause", "resume", "interval", "group")],
+        choices=[(name, name) for name in ("pause", "resume", "interval", "group", "location")],
         error_messages=dict.fromkeys(("required", "invalid_choice"), NOTHING_CHOSEN),
     )
     interval = DurationField(label="Read every", least=1, most=86_400, required=False)
     group = forms.CharField(label="Group", max_length=100, required=False)
+    location = forms.CharField(
+        label="Read from", max_length=locations.LONGEST, required=False, validators=[validate_location]
+    )
 
     def ticked(self) -> set[str]:
         """Return what was ticked, as it was sent."""
@@ -58,5 +62,7 @@ class BulkForm(forms.Form):
                 return resume_checks(checks=checks, now=now)
             case "interval":
                 return change_checks(checks=checks, now=now, interval_seconds=values["interval"])
+            case "location":
+                return change_checks(checks=checks, now=now, location=values["location"])
             case _:
                 return change_checks(checks=checks, now=now, group=values["group"].strip())

@@ -12,14 +12,16 @@ from deployments.models import MASK, Environment
 from monitoring.forms.check_kinds import KINDS, KindForm
 from monitoring.forms.definitions import field_of, options_of, stored_options
 from monitoring.forms.secrets import masked_lines, named_values, stored_secrets
-from monitoring.models import HealthCheck
+from monitoring.models import HealthCheck, validate_location
 from monitoring.probes import Kind
 from monitoring.services import check_refusals
 from postdeploy.forms import DurationField
+from postdeploy.lib import locations
 from postdeploy.lib.http import METHODS
 
 _SECRET = {"autocomplete": "off", "spellcheck": "false"}
 _CODE = {"spellcheck": "false", "autocapitalize": "off", "autocomplete": "off"}
+_BELONGS = ("component", "group")
 _READS = (("latest", "its latest value"), ("sum", "the sum of its values"), ("increase", "how much it grew"))
 
 
@@ -40,6 +42,10 @@ class CheckForm(forms.Form):
         required=False, max_length=200, help_text="The component it belongs to, as deployments name it."
     )
     group = forms.CharField(required=False, max_length=100, help_text="Checks of one group stand together in the list.")
+    location = forms.CharField(
+        required=False, max_length=locations.LONGEST, validators=[validate_location], label="Read from",
+        widget=forms.TextInput(attrs=_CODE), help_text="A location that has workers, such as eu-west. Empty is home.",
+    )  # fmt: skip
     target = forms.CharField(max_length=2000, widget=forms.TextInput(attrs=_CODE))
     method = forms.ChoiceField(choices=[(m, m) for m in METHODS])
     body = forms.CharField(
@@ -181,11 +187,11 @@ class CheckForm(forms.Form):
 
     def group_names(self) -> list[tuple[str, tuple[str, ...]]]:
         """The titles of the groups and the names of their fields."""
-        limit = () if self.kind == Kind.HEARTBEAT else ("timeout_ms",)
+        limit, place = ((), ()) if self.kind == Kind.HEARTBEAT else (("timeout_ms",), ("location",))
         groups = [
             ("What is asked", ("name", "environment", *self.shape.asks)),
             ("What a good answer is", ("conditions", *limit)),
-            ("When, and what it means", ("interval_seconds", "failure_threshold", "is_critical", "component", "group")),
+            ("When, and what it means", ("interval_seconds", *place, "failure_threshold", "is_critical", *_BELONGS)),
             *self.shape.parts,
         ]
         return [*groups, ("How it signs in", self.shape.signs_in)] if self.shape.signs_in else groups
@@ -223,8 +229,8 @@ class CheckForm(forms.Form):
 
     def definition(self) -> dict[str, Any]:
         """The check as the service takes it."""
-        plain = ("name", "environment", "component", "group", "conditions", "timeout_ms", "interval_seconds",
-                 "failure_threshold", "is_critical", "is_fresh")  # fmt: skip
+        plain = ("name", "environment", "component", "group", "location", "conditions", "timeout_ms",
+                 "interval_seconds", "failure_threshold", "is_critical", "is_fresh")  # fmt: skip
         values = {name: self.cleaned_data[name] for name in plain if name in self.cleaned_data}
         options = options_of(self.kind, self.cleaned_data)
         target = self.cleaned_data.get("target", "")
@@ -257,8 +263,8 @@ class CheckForm(forms.Form):
 
 def _definition(check: HealthCheck, stored: Mapping[str, Any]) -> dict[str, Any]:
     names = (
-        "name", "environment", "component", "group", "target", "conditions", "timeout_ms", "interval_seconds",
-        "failure_threshold", "is_critical", "is_fresh",
+        "name", "environment", "component", "group", "location", "target", "conditions", "timeout_ms",
+        "interval_seconds", "failure_threshold", "is_critical", "is_fresh",
     )  # fmt: skip
     masks = {name: MASK for name in ("password", "token", "key") if stored.get(name)}
     lines = {name: masked_lines(stored.get(name, {})) for name in ("headers", "values")}

@@ -7,6 +7,7 @@ from django import forms
 from django.http import QueryDict
 
 from monitoring.selectors import RANGES, STATES, Span, span_of
+from postdeploy.lib import locations
 
 
 class ChecksForm(forms.Form):
@@ -16,13 +17,14 @@ class ChecksForm(forms.Form):
     state = forms.ChoiceField(required=False, choices=[("", "All"), *((state, state.capitalize()) for state in STATES)])
     kind = forms.CharField(required=False, max_length=20)
     group = forms.CharField(required=False, max_length=100)
+    location = forms.CharField(required=False, max_length=locations.LONGEST)
     q = forms.CharField(required=False, max_length=200, label="Text")
 
     def wanted(self) -> dict[str, str]:
         """Return the filter's values; the text is `text`."""
         self.is_valid()
         values = self.cleaned_data
-        names = {"environment": "environment", "state": "state", "kind": "kind", "group": "group", "text": "q"}
+        names = {name: name for name in ("environment", "state", "kind", "group", "location")} | {"text": "q"}
         return {name: values.get(field, "") for name, field in names.items()}
 
 

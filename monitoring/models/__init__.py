@@ -8,6 +8,7 @@ from monitoring.models.checks import (
     Outage,
     Ping,
     PingSignal,
+    validate_location,
 )
 from monitoring.models.maintenance import MaintenanceWindow
 from monitoring.models.metrics import BadDirection, Metric, MetricCategory, MetricKind, Series
@@ -124,4 +125,5 @@ __all__ = [
     "Usefulness",
     "Verdict",
     "Versus",
+    "validate_location",
 ]

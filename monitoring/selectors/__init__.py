@@ -16,6 +16,7 @@ from monitoring.selectors.coverage import NotWatched, not_watched, not_watched_i
 from monitoring.selectors.facts import facts_of
 from monitoring.selectors.heartbeats import latest_pings, ping_line, ping_url
 from monitoring.selectors.lines import lines_of, read_lines, unit_of
+from monitoring.selectors.locations import locations
 from monitoring.selectors.readiness import POLL_LATE_SECONDS, poll_lag
 from monitoring.selectors.readings import latest_readings
 from monitoring.selectors.references import ComparedWith, compared_with, comparison_of, references_for
@@ -56,6 +57,7 @@ __all__ = [
     "latest_pings",
     "latest_readings",
     "lines_of",
+    "locations",
     "matches",
     "not_watched",
     "not_watched_in",

@@ -12,6 +12,7 @@ from monitoring.models import Failure, HealthCheck, Outage, Series
 from monitoring.selectors.charts import COLUMNS, Chart, Stretch, line_chart, phases_chart, stretches
 from monitoring.selectors.checks import AVAILABILITY_OVER, CheckRow, check_rows
 from monitoring.selectors.lines import NOTHING, Samples, series_of_checks
+from monitoring.selectors.locations import Location, locations
 from monitoring.selectors.maintenance import Planned, planned, shaded, windows_over
 from monitoring.selectors.marks import Mark, comparisons, deployment_marks, deployments_between
 from monitoring.selectors.spans import RANGES, Span, latest_span
@@ -41,6 +42,7 @@ class CheckStory:
     """All that the page of one check shows."""
 
     row: CheckRow
+    location: Location | None
     span: Span
     chart: Chart | None
     chart_label: str
@@ -71,6 +73,7 @@ def check_story(
     recent = check.outages.between(now - AVAILABILITY_OVER, now)
     return CheckStory(
         row=row,
+        location=next(iter(locations(check.location)), None) if check.location else None,
         span=span,
         chart=_chart(check, lines, marks, span, columns) | {"spans": shaded(windows, span)}
         if len(total.times)

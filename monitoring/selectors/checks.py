@@ -17,6 +17,7 @@ from monitoring.selectors.lines import NOTHING, Samples, series_of_checks
 from monitoring.selectors.marks import deployments_between
 from monitoring.selectors.quiet import Subject, quiet_spans
 from postdeploy.lib import words
+from postdeploy.lib.locations import HOME
 from postdeploy.lib.sheets import Sheet, sheet_of
 
 AVAILABILITY_OVER = timedelta(days=30)
@@ -80,6 +81,7 @@ class ChecksPage:
     sentence: str
     kinds: list[tuple[str, str]]
     group_names: list[str]
+    locations: list[str]
 
 
 #: Checks on one sheet of the list.
@@ -94,8 +96,8 @@ def state_of(check: HealthCheck) -> str:
 def checks_page(user: Any, project: Project, *, now: datetime, page: str = "", **wanted: str) -> ChecksPage:
     """Return a sheet of the checks of `project` that `user` may see, narrowed by the page's filter.
 
-    The filter's words are environment, state, kind, group and text; an empty one narrows nothing. The number of
-    queries does not depend on the number of checks.
+    The filter's words are environment, state, kind, group, location and text; an empty one narrows nothing. The
+    number of queries does not depend on the number of checks.
     """
     everything = HealthCheck.objects.visible_to(user).of(project).select_related("environment")
     rows = list(everything.order_by("environment__created_at", "environment_id", "name"))
@@ -111,18 +113,27 @@ def checks_page(user: Any, project: Project, *, now: datetime, page: str = "", *
         sentence=_sentence(counts, len(named)),
         kinds=[(kind.value, kind.words) for kind in Kind if kind in {check.kind for check in rows}],
         group_names=sorted({check.group for check in rows} - {""}),
+        locations=sorted({check.location for check in rows} - {""}),
     )
 
 
 def matches(
-    check: HealthCheck, *, environment: str = "", kind: str = "", group: str = "", text: str = "", **_: str
+    check: HealthCheck,
+    *,
+    environment: str = "",
+    kind: str = "",
+    group: str = "",
+    location: str = "",
+    text: str = "",
+    **_: str,
 ) -> bool:
-    """Tell whether a check is of this environment, kind and group and names each word of `text`."""
+    """Tell whether a check is of this environment, kind, group and location and names each word of `text`."""
     told = f"{check.name} {check.component} {check.target} {check.group}".casefold()
     return (
         environment in ("", check.environment.name)
         and kind in ("", check.kind)
         and group in ("", check.group)
+        and location in ("", check.location or HOME)
         and all(word in told for word in text.casefold().split())
     )
 
@@ -240,7 +251,9 @@ def _without(
     return left
 
 
-def checks_for_api(project: Project, *, environment: str = "") -> QuerySet[HealthCheck]:
-    """Return the checks of `project`, of one environment if it is named."""
+def checks_for_api(project: Project, *, environment: str = "", location: str = "") -> QuerySet[HealthCheck]:
+    """Return the checks of `project`, of one environment and one location if they are named."""
     named = Q(environment__name=environment) if environment else Q()
+    if location:
+        named &= Q(location="" if location == HOME else location)
     return HealthCheck.objects.of(project).filter(named).select_related("environment")

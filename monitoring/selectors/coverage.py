@@ -13,6 +13,7 @@ from deployments.models import Environment, Project
 from monitoring import store
 from monitoring.catalogue import CATALOGUE
 from monitoring.models import CheckState, HealthCheck, Metric, Series
+from monitoring.selectors.locations import says_silence
 
 #: A metric that has sent nothing for this long is silent. Senders push once a minute; daily figures are rare.
 SILENT_AFTER = timedelta(minutes=15)
@@ -65,7 +66,8 @@ def _checks(environment: Environment, checks: Sequence[HealthCheck]) -> list[Not
         if check.is_paused:
             found.append(NotWatched(check.name, "paused", check.paused_at, url))
         elif check.state == CheckState.UNKNOWN and check.latest_detail:
-            found.append(NotWatched(check.name, check.latest_detail, check.state_since, url))
+            since = None if says_silence(check.latest_detail, check.location) else check.state_since
+            found.append(NotWatched(check.name, check.latest_detail, since, url))
         elif check.first_reading_at is None:
             found.append(NotWatched(check.name, "not read yet", check.created_at, url))
     return found

@@ -13,6 +13,7 @@ from postdeploy.lib.words import plural
 SILENT_SECONDS = 15.0
 #: A worker speaks every second or two.
 _ABSENT_SECONDS = 10.0
+_SILENCE = "no worker at {} since"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,7 @@ class Location:
     @property
     def silence(self) -> str:
         """Return the words for its silence, such as “no worker at eu-west since 10:02 UTC”."""
-        return f"no worker at {self.name} since {self.heard} UTC"
+        return f"{_SILENCE.format(self.name)} {self.heard} UTC"
 
 
 def locations(name: str = "") -> tuple[Location, ...]:
@@ -53,9 +54,9 @@ def locations(name: str = "") -> tuple[Location, ...]:
         return tuple(Location(*row) for row in cursor.fetchall())
 
 
-def silent(name: str) -> Location | None:
-    """Return the location of this name when it is silent; home is none."""
-    return next((location for location in locations(name) if location.is_silent), None) if name else None
+def says_silence(detail: str, name: str) -> bool:
+    """Tell whether the latest detail of a check says that nobody reads it at this location."""
+    return bool(name) and detail.startswith(f"{_SILENCE.format(name)} ")
 
 
 _LOCATIONS = """

@@ -17,8 +17,8 @@ from postdeploy.lib.claims import move
 #: A new check is read soon, but not every new check in the same instant.
 FIRST_READING_WITHIN = timedelta(seconds=15)
 DEFINITION = (
-    "environment", "name", "kind", "component", "group", "target", "options", "conditions", "sealed", "ping_key",
-    "version", "is_fresh", "timeout_ms", "interval_seconds", "failure_threshold", "is_critical",
+    "environment", "name", "kind", "component", "group", "location", "target", "options", "conditions", "sealed",
+    "ping_key", "version", "is_fresh", "timeout_ms", "interval_seconds", "failure_threshold", "is_critical",
 )  # fmt: skip
 
 
@@ -70,6 +70,8 @@ def _said(error: ValidationError) -> dict[str, list[str]]:
 def check_refusals(check: HealthCheck) -> dict[str, str]:
     """Return what is wrong with what a check asks, by field; an address names the setting that would allow it."""
     found = refusals(check, settings.PROBE_NETWORKS)
+    if check.kind == Kind.HEARTBEAT and check.location:
+        found = {**found, "location": "A heartbeat is pinged by its job and read from nowhere: leave this empty."}
     return {name: _with_remedy(sentence) for name, sentence in found.items()}
 
 

@@ -72,12 +72,21 @@ def _edit(request: HttpRequest, project: Project, form: CheckForm, row: HealthCh
         if form.is_valid() and "try" in request.POST:
             trial = _tried(form, row)
         elif form.is_valid() and (saved := _saved(form, row)):
-            messages.success(request, f"{saved.name} is saved and is read in a moment.")
+            _say_saved(request, saved)
             return redirect("check", project=project.slug, check=saved.pk)
         else:
             status = 400
     context = {"project": project, "form": form, "check": row, "trial": trial, **_beside(request, form)}
     return render(request, "monitoring/check_form.html", context, status=status)
+
+
+def _say_saved(request: HttpRequest, check: HealthCheck) -> None:
+    found = selectors.locations(check.location) if check.location else ()
+    if any(not location.workers for location in found):
+        told = f"No worker at {check.location} speaks: until one does, nothing is known of it."
+        messages.warning(request, f"{check.name} is saved. {told}")
+    else:
+        messages.success(request, f"{check.name} is saved and is read in a moment.")
 
 
 def _beside(request: HttpRequest, form: CheckForm) -> dict[str, Any]:

@@ -158,7 +158,7 @@ def test_a_missing_interval_and_nothing_ticked_are_told_with_the_fix(person, env
     assert "tick some in the list" in text_of(bulk(person, environment, "pause", []))
     for act in ("explode", ""):
         answer = bulk(person, environment, act, checks)
-        assert (answer.status_code, "choose pause, resume, interval or group" in text_of(answer)) == (400, True)
+        assert (answer.status_code, "interval, group or location" in text_of(answer)) == (400, True)
 
 
 def test_what_was_ticked_is_still_ticked_after_a_refusal(person, environment, checks):
