@@ -18,7 +18,7 @@ from deployments.models import (
     Tier,
 )
 from deployments.services import ConfigurationChangeFacts, Report, SystemChangeFacts
-from postdeploy.api import Flag, Line, Moment, PageQuery, StrictSerializer, Text, Url, Word
+from postdeploy.api import Choice, Flag, Line, Moment, PageQuery, StrictSerializer, Text, Url, Word
 from postdeploy.lib.facets import facets
 
 MOST_CHANGES = 200
@@ -120,7 +120,7 @@ class StartInput(StrictSerializer):
 class FinishInput(StrictSerializer):
     """The deployment has ended."""
 
-    status = serializers.ChoiceField([end.lower() for end in ENDS])
+    status = Choice([end.lower() for end in ENDS])
     started_at = Moment(required=False)
     finished_at = Moment(required=False, help_text="Now, if left out.")
 

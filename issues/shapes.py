@@ -9,7 +9,7 @@ from django.urls import reverse
 from rest_framework import serializers
 
 from issues.models import Issue, IssueEvent, IssueStatus, Occurrence, Severity
-from postdeploy.api import Line, Moment, PageQuery, StrictSerializer, Text, Word
+from postdeploy.api import Choice, Line, Moment, PageQuery, StrictSerializer, Text, Word
 from postdeploy.lib import facets
 
 STATUS_FILTERS = ("open", "closed", *(status.lower() for status in IssueStatus.values))
@@ -85,8 +85,8 @@ class IssueQuery(PageQuery):
     project = Line(required=False, max_length=60, help_text="Slug of the project.")
     environment = Line(required=False, max_length=100)
     severity = Word(Severity, required=False)
-    status = serializers.ChoiceField(
-        [(word, word) for word in STATUS_FILTERS],
+    status = Choice(
+        STATUS_FILTERS,
         required=False,
         help_text="open is everything that is not verified yet, closed is verified.",
     )

@@ -5,7 +5,7 @@ import uuid
 from datetime import datetime
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseNotModified
 from django.http.response import HttpResponseBase
 from django.utils import timezone
 from rest_framework import serializers
@@ -21,6 +21,7 @@ from monitoring.selectors.gate import FoundFacts, GateState, found_facts, gate_s
 from monitoring.watch import DECISIONS, UNTIL, WatchState, decide
 from postdeploy.api import (
     ApiRequest,
+    Choice,
     Endpoint,
     Moment,
     Refused,
@@ -43,7 +44,7 @@ READ = "deployments:read"
 class GateQuery(StrictSerializer):
     """Which answer to wait for."""
 
-    until = serializers.ChoiceField(
+    until = Choice(
         UNTIL,
         default="initial",
         help_text="`initial`: the verdict on the initial period; `extended`: on the whole watch.",
@@ -188,7 +189,7 @@ def at_once(request: HttpRequest, deployment: uuid.UUID) -> HttpResponse | None:
     answer = _answer(found, until)
     headers = _headers(found, answer, now) | {"Cache-Control": "private, no-cache", "Vary": "Authorization"}
     if not_modified(request, headers["ETag"]):
-        return HttpResponse(status=304, headers=headers)
+        return HttpResponseNotModified(headers=headers)
     rows = found_facts(found.watch.verdict_id)
     if _is_shared(rows):
         return None

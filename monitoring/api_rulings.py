@@ -13,6 +13,7 @@ from monitoring import services
 from monitoring.models import Ruling, RulingKind
 from postdeploy.api import (
     ApiRequest,
+    Choice,
     Endpoint,
     Line,
     Moment,
@@ -32,7 +33,7 @@ READ, WRITE = "deployments:read", "issues:write"
 class RulingsQuery(PageQuery):
     """Which rulings to list."""
 
-    which = serializers.ChoiceField(
+    which = Choice(
         ("current", "all"), default="current", help_text="`all`: also those that were replaced or withdrawn."
     )
 
@@ -63,7 +64,12 @@ class RulingInput(StrictSerializer):
 
     kind = Word(RulingKind)
     reason = Line(max_length=500)
-    finding = Line(required=False, max_length=200, help_text="Its key, such as `metric:cpu_usage`. Empty: all of it.")
+    finding = Line(
+        required=False,
+        allow_blank=True,
+        max_length=200,
+        help_text="Its key, such as `metric:cpu_usage`. Empty: all of it.",
+    )
 
 
 class Rulings(Endpoint):

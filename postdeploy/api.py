@@ -27,7 +27,7 @@ from rest_framework.response import Response
 from rest_framework.serializers import Serializer
 from rest_framework.views import APIView
 
-from postdeploy.fields import Flag, Line, Moment, Nothing, StrictSerializer, Text, Url, Word
+from postdeploy.fields import Choice, Flag, Line, Moment, Nothing, StrictSerializer, Text, Url, Word
 from postdeploy.idempotency import Replay, answer_once, key_of
 from postdeploy.paging import PageQuery, cursor_page, paged_response
 from postdeploy.parsers import max_body_bytes, read_body
@@ -35,6 +35,7 @@ from postdeploy.problems import CONTENT_TYPE, Refused, problem_body
 
 __all__ = [
     "ApiRequest",
+    "Choice",
     "Endpoint",
     "Flag",
     "Line",
@@ -105,7 +106,8 @@ class Endpoint(APIView):
         response: Response
         try:
             if (request.method or "") not in self.allowed_methods:
-                raise exceptions.MethodNotAllowed(request.method or "")
+                detail = f"Method {request.method} is not possible here; use {', '.join(self.allowed_methods)}."
+                raise exceptions.MethodNotAllowed(request.method or "", detail=detail)
             self.initial(self.request, *args, **kwargs)
             response = self._answer()
         except Replay as replay:
@@ -201,6 +203,8 @@ def _known(error: Exception) -> Refused | None:
         case exceptions.ValidationError():
             errors = pointed_errors(error.detail)
             return Refused(400, _summary(errors, "field"), errors=errors)
+        case exceptions.NotAuthenticated():
+            return Refused(401, 'Send a token in the header "Authorization: Bearer …".', code="not_authenticated")
         case exceptions.UnsupportedMediaType():
             detail = 'Send the body as JSON, with the header "Content-Type: application/json".'
             return Refused(415, detail, code="unsupported_media_type", headers={"Accept": "application/json"})

@@ -76,6 +76,18 @@ class Text(Line):
         return super().to_internal_value(data.replace("\r\n", "\n") if isinstance(data, str) else data)
 
 
+class Choice(serializers.ChoiceField):
+    """One of a few words, which its refusal names."""
+
+    default_error_messages = {"invalid_choice": "Must be one of: {known}."}
+
+    def to_internal_value(self, data: Any) -> Any:
+        """Return the word."""
+        if not isinstance(data, str) or data not in self.choices:
+            self.fail("invalid_choice", known=", ".join(map(str, self.choices)))
+        return data
+
+
 @extend_schema_field({"type": "string", "format": "uri", "maxLength": 2000, "pattern": "^https?://[^\\s/?#]+"})
 class Url(Line):
     """An address for people to follow: http or https, any host (also one without a dot)."""
@@ -117,10 +129,8 @@ class Moment(serializers.DateTimeField):
         return format_time(value)
 
 
-class Word(serializers.ChoiceField):
+class Word(Choice):
     """One of `choices`: lower_snake outside, the database's UPPER_CASE inside."""
-
-    default_error_messages = {"invalid_choice": "Must be one of: {known}."}
 
     def __init__(self, choices: type[TextChoices], **kwargs: Any) -> None:
         self.words = choices
@@ -128,9 +138,7 @@ class Word(serializers.ChoiceField):
 
     def to_internal_value(self, data: Any) -> str:
         """Return the database's value of the word."""
-        if not isinstance(data, str) or data not in self.choices:
-            self.fail("invalid_choice", known=", ".join(map(str, self.choices)))
-        return data.upper()
+        return str(super().to_internal_value(data)).upper()
 
     def to_representation(self, value: Any) -> str:
         """Return the outside word of a database value."""

@@ -2,7 +2,7 @@
 
 import hashlib
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseNotModified
 from django.utils.http import content_disposition_header, http_date, parse_etags, quote_etag
 
 from reports.exports import html
@@ -18,7 +18,7 @@ def summary_response(request: HttpRequest, summary: DeploymentSummary, ending: s
     etag = quote_etag(hashlib.sha256(body).hexdigest()[:32])
     known = parse_etags(request.headers.get("If-None-Match", ""))
     is_known = "*" in known or etag in known or f"W/{etag}" in known
-    response = HttpResponse(status=304) if is_known else HttpResponse(body, content_type=form.content_type)
+    response = HttpResponseNotModified() if is_known else HttpResponse(body, content_type=form.content_type)
     response["ETag"] = etag
     response["Cache-Control"] = "private, no-cache"
     response["Content-Disposition"] = content_disposition_header(False, file_name(record, form)) or "inline"

@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 from django.db.models import QuerySet
-from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotModified, JsonResponse
 from django.utils.http import parse_etags, quote_etag
 
 from deployments.models import Environment, Project, Role
@@ -76,7 +76,7 @@ def json_answer(request: HttpRequest, data: Any) -> HttpResponse:
     etag = quote_etag(hashlib.sha256(body).hexdigest()[:32])
     known = parse_etags(request.headers.get("If-None-Match", ""))
     is_known = etag in known or f"W/{etag}" in known
-    response = HttpResponse(status=304) if is_known else HttpResponse(body, content_type="application/json")
+    response = HttpResponseNotModified() if is_known else HttpResponse(body, content_type="application/json")
     response["ETag"] = etag
     return response
 

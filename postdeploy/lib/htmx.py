@@ -9,7 +9,7 @@ import hashlib
 import re
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseNotModified
 from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.utils.cache import patch_vary_headers
@@ -44,7 +44,7 @@ def _part(request: HttpRequest, template: str, context: dict[str, Any]) -> HttpR
     lasting = _RELATIVE_TIME.sub(r"\1", _CSRF_FIELD.sub("", html))
     etag = quote_etag(hashlib.sha256(lasting.encode()).hexdigest()[:32])
     known = parse_etags(request.headers.get("If-None-Match", ""))
-    response = HttpResponse(status=304) if etag in known or f"W/{etag}" in known else HttpResponse(html)
+    response = HttpResponseNotModified() if etag in known or f"W/{etag}" in known else HttpResponse(html)
     response["ETag"] = etag
     patch_vary_headers(response, ["HX-Request", "HX-Target"])
     return response

@@ -125,6 +125,9 @@ def test_the_same_answer_is_304_until_something_changes(client, environment):
     again = client.get(f"/api/v1/deployments/{deployment.pk}/verdict", headers={"If-None-Match": etag})
     assert (again.status_code, again.content) == (304, b"")
     assert again["ETag"] == etag
+    assert "Content-Type" not in again  # caches take what a 304 says over into what they hold
+    client.get(f"/api/v1/deployments/{deployment.pk}/verdict")  # notes the token: from here on the short way
+    assert "Content-Type" not in ask_again(client, deployment, etag)
     assert "Retry-After" in again
     period = deployment.periods.get(stage="INITIAL")
     VerdictFactory(period=period, sentence="One check is failing.")
@@ -175,6 +178,12 @@ def test_the_short_way_and_the_long_way_answer_the_same(client, environment, fac
     kept = {"ETag", "Cache-Control", "Vary", "Content-Type"}
     assert short.content == long.content
     assert {name: short[name] for name in kept} == {name: long[name] for name in kept}
+
+
+def test_a_refusal_says_what_can_be_asked_for(client, environment):
+    deployment = watched(environment)
+    refused = gate(client, deployment, until="INITIAL").json()
+    assert refused["errors"][0]["detail"] == "Must be one of: initial, extended."
 
 
 def test_a_304_still_notes_that_the_token_is_in_use(client, environment):

@@ -170,8 +170,13 @@ def test_it_answers_json_whatever_the_caller_accepts(client):
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"])
 def test_it_names_the_allowed_methods(client, method):
     response = client.generic(method, "/api/v1/things/1")
-    problem(response, 405)
+    assert problem(response, 405)["detail"] == f"Method {method} is not possible here; use GET, HEAD."
     assert response["Allow"] == "GET, HEAD"
+
+
+def test_it_says_how_to_send_a_token():
+    body = problem(Client().get("/api/v1/things/1"), 401)
+    assert body["detail"] == 'Send a token in the header "Authorization: Bearer …".'
 
 
 @pytest.mark.parametrize("path", ["/api", "/api/", "/api/v1", "/api/v1/nothing", "/api/v1/things/", "/api/v9/x"])

@@ -8,8 +8,9 @@ from django.db import IntegrityError, transaction
 
 from monitoring import services
 from monitoring.models import Ruling
+from tests.api_client import ApiClient
 from tests.at_once import at_once
-from tests.factories import DeploymentFactory, RulingFactory, UserFactory
+from tests.factories import ApiTokenFactory, DeploymentFactory, RulingFactory, UserFactory
 from tests.issues.builders import HOUR, NOON, make_finding, watch
 
 pytestmark = pytest.mark.django_db
@@ -95,6 +96,13 @@ def test_what_cannot_be_is_refused_by_its_field(deployment, given, field):
 def test_what_was_never_watched_cannot_be_ruled_on():
     with pytest.raises(ValidationError, match="never watched"):
         rule(DeploymentFactory())
+
+
+def test_an_empty_finding_means_the_whole_deployment_to_a_pipeline_too(deployment):
+    token = ApiTokenFactory(project=deployment.project, scopes=["issues:write"])
+    body = {"kind": "us", "reason": "No index", "finding": ""}
+    answer = ApiClient(token).send(f"/deployments/{deployment.pk}/rulings", body)
+    assert (answer.status_code, answer.json()["finding"]) == (201, "")
 
 
 def test_the_database_lets_one_ruling_stand(deployment):
