@@ -19,7 +19,7 @@ from monitoring.selectors.references import ComparedWith, comparison_of
 from postdeploy.lib import words
 from reports import links, sentences
 from reports.selectors import GROUPS, Happening, Story, finding_words
-from reports.selectors.finding_facts import facts_of
+from reports.selectors.finding_facts import facts_of, number_of
 from reports.selectors.finding_pictures import LEFT_OUT, FindingPicture, SmallLine, finding_pictures, small_lines
 from reports.selectors.gaps import Gaps, watch_gaps
 from reports.sentences import Sign
@@ -94,7 +94,11 @@ class FindingRow:
         """What the columns do not say: why nothing can be said, or why a change does not count."""
         if self.finding.result == FindingResult.INCONCLUSIVE:
             return self.finding.sentence.removeprefix(self.finding.name).lstrip(": ")
-        return ", ".join(why for why in reason_words(facts_of(self.finding)) if why not in _PLAIN)
+        facts = facts_of(self.finding)
+        change, visible = number_of(facts, "change"), number_of(facts, "smallest_visible_change")
+        is_large = change is not None and visible is not None and abs(change) > visible
+        plain = _PLAIN - {REASONS["ORDINARY"]} if is_large else _PLAIN
+        return ", ".join(why for why in reason_words(facts) if why not in plain)
 
 
 @dataclass(frozen=True)

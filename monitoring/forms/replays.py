@@ -120,8 +120,8 @@ class ReplayForm(forms.Form):
         label="Settling time", required=False, least=0, most=86_400, help_text="Not judged after a deployment."
     )
     baseline_seconds = DurationField(
-        label="Compared with", required=False, least=60, most=90 * 86_400,
-        help_text="So much history before; a longer one counts as far as its samples are kept.",
+        label="Length of the history", required=False, least=60, most=90 * 86_400,
+        help_text="A longer one than then counts as far as its samples are kept.",
     )  # fmt: skip
     reference = forms.ChoiceField(
         label="Reference", required=False,

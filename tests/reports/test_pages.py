@@ -327,6 +327,15 @@ def test_lines_of_the_table_come_in_the_order_of_what_matters(owner, world):
     assert "Gone stopped" not in told[: told.index("Not watched or not judged")]
 
 
+@pytest.mark.parametrize(("change", "is_told"), [(90, True), (2, False)])
+def test_a_large_change_that_is_called_ordinary_says_why(owner, world, change, is_told):
+    facts = {"reasons": ["ORDINARY"], "before": 100, "after": 100 + change, "change": change,
+             "smallest_visible_change": 6}  # fmt: skip
+    FindingFactory(verdict=world.verdict, name="Restless", key="r", result="UNCHANGED", facts=facts, position=9)
+    told = text_of(owner.get(page_of(world, "deployment", world.bad.pk)))
+    assert ("Restless Ordinary moments change as much" in told) is is_told
+
+
 def test_it_polls_while_the_watch_runs_and_stops_when_it_is_over(owner, world):
     assert "hx-trigger" in owner.get(page_of(world, "deployment", world.good.pk)).content.decode()
     assert "hx-trigger" not in owner.get(page_of(world, "deployment", world.bad.pk)).content.decode()
