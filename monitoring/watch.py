@@ -66,16 +66,23 @@ class Period:
         """True while it runs."""
         return self.status == "OPEN"
 
+    @property
+    def is_overdue(self) -> bool:
+        """True when it is over and its verdict has to wait: for a roll-out under way, or for the judge."""
+        is_undecided = self.is_open and not self.result
+        return is_undecided and self.next_look_at is not None and self.next_look_at > self.closes_at
+
 
 @dataclass(frozen=True)
 class Subject:
-    """The deployment that is asked about."""
+    """The deployment that is asked about. `waits_for` is the version whose roll-out holds an overdue verdict back."""
 
     id: uuid.UUID
     status: str
     is_too_old: bool = False
     superseded_by: str = ""
     superseded_by_id: uuid.UUID | None = None
+    waits_for: str = ""
 
 
 @dataclass(frozen=True)
@@ -84,7 +91,8 @@ class WatchState:
 
     `is_final`: the word is a verdict, or there will be none. `so_far`: the result that the latest look of the period
     under way leans to, in lower case. `verdict_id` is the look that sentence and findings come from. `is_dry_run`: its
-    verdicts are recorded as they are, and nothing else comes of them.
+    verdicts are recorded as they are, and nothing else comes of them. `waiting`: why a verdict that is due has not been
+    reached, as a sentence.
     """
 
     deployment_id: uuid.UUID
@@ -101,6 +109,7 @@ class WatchState:
     superseded_by: str = ""
     superseded_by_id: uuid.UUID | None = None
     is_dry_run: bool = False
+    waiting: str = ""
 
     @property
     def is_watching(self) -> bool:
@@ -135,10 +144,11 @@ def _judged(subject: Subject, asked: Sequence[Period], periods: Sequence[Period]
     stages = {period.stage: period for period in periods}
     looks = [period.next_look_at for period in asked if period.next_look_at]
     ends = [period.ended_at for period in periods]
+    waiting = _waiting(asked, subject) if state == WATCHING else ""
     return WatchState(
         deployment_id=subject.id,
         state=state,
-        sentence=_sentence(state, source, subject),
+        sentence=waiting or _sentence(state, source, subject),
         is_final=is_final,
         so_far=_so_far(asked),
         initial=stages.get(INITIAL),
@@ -150,6 +160,7 @@ def _judged(subject: Subject, asked: Sequence[Period], periods: Sequence[Period]
         superseded_by=subject.superseded_by,
         superseded_by_id=subject.superseded_by_id,
         is_dry_run=any(period.is_dry_run for period in asked),
+        waiting=waiting,
     )
 
 
@@ -169,6 +180,17 @@ def _word(asked: Sequence[Period], until: str | None) -> tuple[str, Period | Non
         seen = [period for period in undecided if period.verdict_id]
         return WATCHING, seen[-1] if seen else running, False
     return SUPERSEDED, undecided[-1] if undecided else None, True
+
+
+def _waiting(asked: Sequence[Period], subject: Subject) -> str:
+    """Why a verdict waits though its period is over; empty while none does."""
+    overdue = next((period for period in asked if period.is_overdue), None)
+    if overdue is None:
+        return ""
+    opening = f"The {overdue.stage.lower()} period is over"
+    if subject.waits_for:
+        return f"{opening}; its verdict waits until the roll-out of {subject.waits_for}, which began in it, has ended."
+    return f"{opening}; its verdict will be reached soon."
 
 
 def _so_far(asked: Sequence[Period]) -> str | None:
@@ -192,6 +214,8 @@ def decide(state: WatchState, *, is_dry_run: bool) -> tuple[str, str]:
     """
     if is_dry_run:
         return GO, "This environment's verdicts are a dry run: they are recorded and block nothing."
+    if state.waiting:
+        return WAIT, state.waiting
     if state.state == SUPERSEDED:
         by = state.superseded_by or "a newer deployment"
         return STOP, f"It was never cleared: {by} took its place, so wait for the verdict on that."

@@ -46,6 +46,8 @@ def sign_of(watch: WatchState, status: str = "") -> Sign:
 
 def _said(watch: WatchState) -> str:
     """What the latest look says in short: "nothing worse so far", "nothing has been looked at yet"."""
+    if watch.waiting:
+        return "over, its verdict waits"
     opening = watch.sentence.partition(":")[0].strip(" .")
     if opening == "Nothing is worse so far":
         return "nothing worse so far"
@@ -65,7 +67,7 @@ def progress(watch: WatchState, now: datetime) -> str:
     last = watch.extended or watch.initial
     if watch.ended_at:
         return f"complete, {words.period(last.closes_at - watch.initial.opens_at)}"
-    return "about to go on"
+    return "over, its verdict waits" if watch.waiting else "about to go on"
 
 
 def share(period: Period, now: datetime) -> float:

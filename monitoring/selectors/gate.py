@@ -14,7 +14,7 @@ from django.db import connection
 
 from deployments.models import DeploymentStatus
 from monitoring.models import POLICY_OF_TIER, MonitoringPolicy
-from monitoring.selectors.watch import PlannedWatch
+from monitoring.selectors.watch import PlannedWatch, awaited_by
 from monitoring.watch import EXTENDED, INITIAL, LOOK_BACK, Period, Subject, WatchState, watch_state
 from postdeploy.lib.prepared import Prepared
 
@@ -74,23 +74,24 @@ class FoundFacts:
 
 
 def gate_state(pk: uuid.UUID, *, digest: str, until: str, now: datetime) -> GateState | None:
-    """Return what is known of a deployment to the token with this digest, in one query; None when it may not see it.
+    """Return what is known of a deployment to the token with this digest; None when it may not see it.
 
-    `until` as in `watch.watch_state`.
+    `until` as in `watch.watch_state`. One query, and a second one where a verdict waits for a roll-out.
     """
     row = _STATE.first_row([str(pk), digest, now])
     if row is None:
         return None
     scopes, used_at, status, finished_at, tier, initial, extended, is_dry_run, successor, version = row[:_OF_DEPLOYMENT]
     pairs = (row[_OF_DEPLOYMENT:][:_OF_PERIOD], row[_OF_DEPLOYMENT + _OF_PERIOD :])
+    periods = [_period(part) for part in pairs if part[0]]
     subject = Subject(
         id=pk,
         status=status,
         is_too_old=finished_at is not None and finished_at < now - LOOK_BACK,
         superseded_by=version or "",
         superseded_by_id=successor,
+        waits_for=awaited_by([pk]).get(pk, "") if any(period.is_overdue for period in periods) else "",
     )
-    periods = [_period(part) for part in pairs if part[0]]
     is_planned = not periods and finished_at is not None and status == DeploymentStatus.SUCCEEDED
     lengths = _lengths_of(tier) if is_planned and initial is None else (initial, extended)
     return GateState(

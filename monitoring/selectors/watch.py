@@ -6,9 +6,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db.models import QuerySet
+from django.db.models import F, OuterRef, QuerySet, Subquery
 
-from deployments.models import Deployment, Environment
+from deployments.models import Deployment, DeploymentStatus, Environment
 from monitoring.models import Finding, MonitoringPeriod, MonitoringPolicy, Verdict
 from monitoring.watch import LOOK_BACK, Period, Subject, WatchState, watch_state
 
@@ -16,16 +16,35 @@ WatchStates = dict[uuid.UUID, WatchState]
 
 
 def watch_states(deployments: Iterable[Deployment], now: datetime, *, until: str | None = None) -> WatchStates:
-    """Return what is known of each deployment, by its id, in two queries; `until` as in `watch.watch_state`."""
+    """Return what is known of each deployment, by its id; `until` as in `watch.watch_state`.
+
+    Two queries, and a third one where a verdict waits for a roll-out.
+    """
     rows = list(deployments)
     periods = _periods(rows)
     looks = _standing_verdicts(period for found in periods.values() for period in found)
+    facts = {row.pk: [_facts(period, looks.get(period.pk)) for period in periods[row.pk]] for row in rows}
+    waiting = awaited_by(pk for pk, found in facts.items() if any(period.is_overdue for period in found))
     return {
-        row.pk: watch_state(
-            _subject(row, periods[row.pk], now), [_facts(p, looks.get(p.pk)) for p in periods[row.pk]], until=until
-        )
+        row.pk: watch_state(_subject(row, periods[row.pk], now, waiting.get(row.pk, "")), facts[row.pk], until=until)
         for row in rows
     }
+
+
+def awaited_by(deployment_ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, str]:
+    """Return the version whose roll-out the overdue verdict of each deployment waits for; one query if there are any.
+
+    A verdict is overdue when its period is over and still to be judged: the roll-out began while it ran.
+    """
+    overdue = MonitoringPeriod.objects.open().filter(
+        deployment__in=list(deployment_ids), result__isnull=True, next_look_at__gt=F("closes_at")
+    )
+    under_way = Deployment.objects.filter(
+        status=DeploymentStatus.RUNNING, environment=OuterRef("environment"), started_at__lt=OuterRef("closes_at")
+    )
+    version = under_way.exclude(pk=OuterRef("deployment")).order_by("-started_at").values("version")[:1]
+    found = overdue.annotate(version=Subquery(version)).values_list("deployment", "version")
+    return {deployment: name for deployment, name in found if name}
 
 
 def _periods(deployments: Sequence[Deployment]) -> defaultdict[uuid.UUID, list[MonitoringPeriod]]:
@@ -45,7 +64,7 @@ def _standing_verdicts(periods: Iterable[MonitoringPeriod]) -> dict[int, Verdict
     return {look.period_id: look for look in looks.defer("inputs", "reasons")}
 
 
-def _subject(deployment: Deployment, periods: Sequence[MonitoringPeriod], now: datetime) -> Subject:
+def _subject(deployment: Deployment, periods: Sequence[MonitoringPeriod], now: datetime, waits_for: str) -> Subject:
     successor = next((period.superseded_by for period in periods if period.superseded_by), None)
     return Subject(
         id=deployment.pk,
@@ -53,6 +72,7 @@ def _subject(deployment: Deployment, periods: Sequence[MonitoringPeriod], now: d
         is_too_old=deployment.finished_at is not None and deployment.finished_at < now - LOOK_BACK,
         superseded_by=successor.version if successor else "",
         superseded_by_id=successor.pk if successor else None,
+        waits_for=waits_for,
     )
 
 
