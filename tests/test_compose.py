@@ -75,6 +75,18 @@ def test_every_image_is_pinned():
         assert "latest" not in tag, image
 
 
+def test_the_worker_of_a_location_is_that_of_home_with_the_queue_of_its_location():
+    service = yaml.safe_load((ROOT / "docker-compose.location.yml").read_text())["services"]["polls"]
+    home = SERVICES["polls"]
+    own = {"command", "environment"}
+    assert {name: home[name] for name in service.keys() - own} == {name: service[name] for name in service.keys() - own}
+    place = service["command"].index("--queues") + 1
+    assert service["command"][place] == "polls.${LOCATION}"
+    assert [*service["command"][:place], "polls", *service["command"][place + 1 :]] == home["command"]
+    assert set(service["environment"]) <= documented_settings()
+    assert home["environment"].keys() - service["environment"].keys() == set()
+
+
 def test_every_queue_has_a_worker():
     served = []
     for service in SERVICES.values():

@@ -45,13 +45,19 @@ def _polling(polling: Polling) -> Iterable[Family]:
 def _locations(found: Sequence[Location]) -> Iterable[Family]:
     def family(name: str, text: str, figure: Callable[[Location], float]) -> Family:
         samples = tuple(({"location": location.name}, float(figure(location))) for location in found)
-        return Family(f"postdeploy_location_{name}", "gauge", text, samples)
+        return Family(name, "gauge", text, samples)
 
-    yield family("checks", "Checks that are not paused, by the location they name.", lambda one: one.checks)
-    yield family("workers", "Workers of a location that poll and speak.", lambda one: one.workers)
+    yield family(
+        "postdeploy_location_checks", "Checks that are not paused, by the location they name.", lambda one: one.checks
+    )
+    yield family("postdeploy_location_workers", "Workers of a location that poll and speak.", lambda one: one.workers)
     text = "How long ago a worker of a location was heard of, or its first check came if none ever was."
-    yield family("silent_seconds", text, lambda one: max(one.silent_seconds, 0.0))
-    yield family("poll_lag_seconds", "How far behind readings are at a location.", lambda one: one.lag_seconds)
+    yield family("postdeploy_location_silent_seconds", text, lambda one: max(one.silent_seconds, 0.0))
+    yield family(
+        "postdeploy_location_poll_lag_seconds",
+        "How far behind readings are at a location.",
+        lambda one: one.lag_seconds,
+    )
 
 
 def _sampling(sampling: Sampling) -> Iterable[Family]:
