@@ -125,6 +125,9 @@ def _changes(project: Project, environment: Environment | None, options: dict[st
             metrics[key][name] = number
     for option, name, value in _FLAGS:
         for key in options[option.replace("-", "_")]:
+            if metrics[key].get(name) not in (None, value):
+                other = next(each for each, field, _ in _FLAGS if field == name)
+                raise CommandError(f"--{other} and --{option} of {key}: which of them?")
             metrics[key][name] = value
     return Changes(
         chance_limit=options["chance_limit"],
@@ -160,11 +163,15 @@ def _tables(report: ReplayReport) -> Iterable[str]:
     if report.problems:
         yield ""
         yield "Could not be judged once more:"
-        yield from (f"  {line.row.deployment.version}: {line.row.problem}" for line in report.problems)
+        yield from (f"  {_where(line)}: {line.row.problem}" for line in report.problems)
     if report.noted:
         yield ""
         yield "Not quite as asked:"
-        yield from (f"  {line.row.deployment.version}: {line.row.note}" for line in report.noted)
+        yield from (f"  {_where(line)}: {line.row.note}" for line in report.noted)
+
+
+def _where(line: Line) -> str:
+    return f"{line.row.deployment.version} in {line.row.deployment.environment.name}"
 
 
 def _scores(report: ReplayReport) -> list[tuple[str, str, str]]:

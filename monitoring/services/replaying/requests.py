@@ -146,9 +146,14 @@ def _refuse(project: Project, changes: Changes, environment: Environment | None)
     known = set(Metric.objects.of(project).filter(key__in=list(changes.metrics)).values_list("key", flat=True))
     for key, fields in changes.metrics.items():
         if key not in known:
-            raise ValidationError({"metrics": f"There is no metric {key[:60]} in this project."})
+            there = ", ".join(Metric.objects.of(project).order_by("key").values_list("key", flat=True)[:10])
+            raise ValidationError({"metrics": f"There is no metric “{key[:60]}” in this project. {_some(there)}"})
         for name, value in fields.items():
             _refuse_field(key, name, value)
+
+
+def _some(keys: str) -> str:
+    return f"There are: {keys}." if keys else "It has none yet."
 
 
 def _refuse_field(key: str, name: str, value: Any) -> None:

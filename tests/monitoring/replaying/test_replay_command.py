@@ -59,7 +59,7 @@ def test_metrics_can_be_judged_as_they_are_configured_now(capsys, world):
 def test_a_reference_is_named_by_its_version(capsys, world):
     out = run(capsys, world, "--reference", "v1", "--environment", "production")
     assert "compared with v1." in out
-    assert "v2: Of 7\u00a0d under v1 23\u00a0h 57\u00a0min are still kept." in out
+    assert "v2 in production: Of 7\u00a0d under v1 23\u00a0h 57\u00a0min are still kept." in out
     assert "compared with the hours before." in run(capsys, world, "--reference", "before")
 
 
@@ -68,7 +68,8 @@ def test_a_reference_is_named_by_its_version(capsys, world):
     [
         (["--environment", "moon"], "There is no environment 'moon'"),
         (["--least-change", "checkout_p95"], "such as checkout_p95=0.2"),
-        (["--least-change", "nothing=0.2"], "There is no metric nothing"),
+        (["--least-change", "nothing=0.2"], "There is no metric “nothing” in this project. There are: checkout_p95."),
+        (["--mute", "checkout_p95", "--unmute", "checkout_p95"], "--mute and --unmute of checkout_p95"),
         (["--chance-limit", "0.9"], "less than or equal to 0.05"),
         (["--chance-limit", "nan"], "--chance-limit: It must be a number"),
         (["--reference", "v1"], "--reference wants --environment"),
