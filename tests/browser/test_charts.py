@@ -6,6 +6,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.places import PLACES
+from tests.factories import FindingFactory
 
 ZOOMED = re.compile(r"[?&]from=.*[?&]to=")
 
@@ -94,10 +95,33 @@ def test_charts_of_an_environment_are_fetched_and_share_the_crosshair(tab, world
     expect(moments[1]).to_have_text(moments[0].text_content())
 
 
+@pytest.fixture
+def outage(world):
+    """A finding of a check on the page of the bad deployment; the world is shared and gets it only for a moment."""
+    facts = {"reasons": ["DOWN"]}
+    finding = FindingFactory(verdict=world.verdict, health_check=world.checkout, key="check:1", position=8, facts=facts)
+    yield finding
+    finding.delete()
+
+
+def test_up_and_down_stands_above_the_same_time_of_its_chart(tab, world, outage):
+    page = tab(world.jonas)
+    page.goto(PLACES["deployment"].path(world))
+    card = page.locator("article", has=page.locator("[data-along]")).first
+    expect(card.locator("canvas")).to_be_visible()
+    for _ in range(2):
+        strip, plot = card.locator("[data-along] svg").bounding_box(), card.locator(".u-over").bounding_box()
+        assert strip["x"] == pytest.approx(plot["x"], abs=1)
+        assert strip["width"] == pytest.approx(plot["width"], abs=2)
+        page.evaluate("htmx.ajax('GET', location.href, {source: '#live', target: '#live', swap: 'morph:outerHTML'})")
+        page.wait_for_load_state("networkidle")
+
+
 def test_without_a_script_there_is_a_still_picture_and_a_table(visit, world):
     page = visit(world.jonas, java_script_enabled=False)
     page.goto(PLACES["metric"].path(world))
     expect(page.locator("[data-chart] svg.still")).to_be_visible()
+    expect(page.locator("[data-chart] .beats-l")).to_contain_text(" to ")
     expect(page.locator("#metric-releases tbody tr").first).to_be_visible()
     page.goto(PLACES["checks"].path(world))
     expect(page.locator("#bulk")).to_be_visible()
