@@ -81,6 +81,7 @@ def in_road(
                 if request.method not in allowed:
                     raise not_allowed(request, allowed)
                 door = enter(request, kind, timezone.now())
+                _refuse_unknown(request)
                 return handle(request, door, *args, **kwargs)
             except Replay as replay:
                 return replay.response
@@ -119,6 +120,15 @@ def enter(request: HttpRequest, kind: str, now: datetime) -> Door:
 def environment_of(request: HttpRequest) -> str:
     """Return the environment that the address names (`?environment=…`), "" for none."""
     return request.GET.get("environment", "") if request.META.get("QUERY_STRING") else ""
+
+
+def _refuse_unknown(request: HttpRequest) -> None:
+    """Refuse by name what the address asks and nobody knows: a typing error would send samples elsewhere."""
+    unknown = sorted(set(request.GET) - {"environment"}) if request.META.get("QUERY_STRING") else []
+    if unknown:
+        detail = "There is no such parameter here. Known: environment."
+        errors = [{"parameter": name, "code": "unknown_field", "detail": detail} for name in unknown]
+        raise Refused(400, f"{unknown[0][:60]}: {detail}", code="unknown_field", errors=errors)
 
 
 def not_allowed(request: HttpRequest, allowed: Iterable[str]) -> Refused:

@@ -330,6 +330,17 @@ def test_an_address_that_names_no_group_is_refused(api, grouping):
     assert Series.objects.count() == 0
 
 
+@pytest.mark.parametrize("road", ROADS)
+def test_what_an_address_asks_and_nobody_knows_is_refused_by_name(api, road):
+    method, path, content_type = ROADS[road]
+    coding = {"Content-Encoding": "snappy"} if road == "remote_write" else {}
+    path = f"{path.partition('?')[0]}?enviroment=e"
+    response = api.generic(method, path, GOOD[road], content_type=content_type, headers=coding)
+    assert response.status_code == 400
+    assert b"enviroment: There is no such parameter here. Known: environment." in response.content
+    assert Series.objects.count() == 0
+
+
 @pytest.mark.parametrize("address", ["push/metrics", "push/production/metrics"])
 def test_a_line_break_in_an_address_is_a_character_as_any_other(api, address):
     assert api.delete(f"/api/v1/{address}/no%0Apairs").status_code == 400
