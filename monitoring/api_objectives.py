@@ -11,7 +11,7 @@ from deployments.models import Environment, Project
 from deployments.selectors import project_of, token_of
 from monitoring import services
 from monitoring.models import HealthCheck, Metric, Objective, ObjectiveKind
-from monitoring.selectors.budgets import ObjectiveRow, objective_rows
+from monitoring.selectors.budgets import MOST_OBJECTIVES, ObjectiveRow, objective_rows
 from postdeploy.api import (
     ApiRequest,
     Endpoint,
@@ -39,8 +39,12 @@ PARTS = ("environment__project", "health_check", "part", "whole")
 
 
 class ObjectivesQuery(PageQuery):
-    """Which objectives to list."""
+    """Which objectives to list; each reads what it counted, so a page has fewer of them than others."""
 
+    limit = serializers.IntegerField(
+        min_value=1, max_value=MOST_OBJECTIVES, default=MOST_OBJECTIVES,
+        help_text=f"How many items at most (1–{MOST_OBJECTIVES}).",
+    )  # fmt: skip
     project = Line(required=False, max_length=60)
 
 
@@ -140,7 +144,7 @@ class Objectives(Endpoint):
         filters = self.query(ObjectivesQuery)
         project = project_of(request, filters.get("project", token_of(request).project.slug))
         rows = Objective.objects.of(project).select_related(*PARTS)
-        items, next_cursor = cursor_page(request, rows, order=("id",), filters=filters)
+        items, next_cursor = cursor_page(request, rows, order=("id",), maximum=MOST_OBJECTIVES, filters=filters)
         return paged_response(request, _shown(request, items), next_cursor)
 
     @operation(
@@ -227,7 +231,7 @@ def _answered(request: ApiRequest, row: Objective, *, status: int = 200) -> Resp
 
 
 def _shown(request: ApiRequest, items: list[Objective]) -> list[dict[str, Any]]:
-    rows = objective_rows(Objective.objects.filter(pk__in=[item.pk for item in items]), now=request.now, most=None)
+    rows = objective_rows(Objective.objects.filter(pk__in=[item.pk for item in items]), now=request.now)
     by_pk = {row.objective.pk: row for row in rows}
     return list(ObjectiveOutput(items, many=True, context={"rows": by_pk}).data)
 

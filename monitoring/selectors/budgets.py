@@ -13,12 +13,14 @@ from monitoring.rules.values import Spans
 from monitoring.selectors.objectives import tally_of
 from monitoring.selectors.quiet import Subject, quiet_spans
 from postdeploy.lib import words
+from postdeploy.lib.sheets import Sheet, sheet_of
 
 #: Buckets weigh alike: long ones would make a minute of readings count for all of it.
 STEP = timedelta(minutes=5)
 RECENT = timedelta(hours=1)
 POINTS = 90
-MOST_OBJECTIVES = 50
+#: Objectives on one sheet of the page, and on one page of the API: each of them reads what it counted.
+SHEET, MOST_OBJECTIVES = 20, 50
 #: Less than this share of the budget left is worth a warning.
 LITTLE = 0.25
 
@@ -78,12 +80,20 @@ class ObjectiveRow:
         return f"Error budget of {self.objective.name} over {self.objective.window_days} d: {self.left_words} left"
 
 
-def objective_rows(
-    objectives: QuerySet[Objective], *, now: datetime, most: int | None = MOST_OBJECTIVES
-) -> list[ObjectiveRow]:
-    """Return the rows of `objectives`, or of the first `most` of them, the least left first."""
+def objectives_page(objectives: QuerySet[Objective], *, page: str, now: datetime) -> Sheet[ObjectiveRow]:
+    """Return one sheet of `objectives` with what is left of each, the least left first; `page` is what was asked for.
+
+    Only what is shown is read: the cost does not grow with the number of objectives.
+    """
+    sheet = sheet_of(list(objectives.values_list("pk", flat=True)), page, SHEET)
+    rows = objective_rows(objectives.filter(pk__in=list(sheet.rows)), now=now) if sheet.rows else []
+    return Sheet(rows, sheet.number, sheet.sheets, sheet.total, sheet.size)
+
+
+def objective_rows(objectives: QuerySet[Objective], *, now: datetime) -> list[ObjectiveRow]:
+    """Return the rows of `objectives`, the least left first; each of them costs a handful of queries."""
     rows = objectives.select_related("environment", "health_check", "part", "whole").annotate(guards=Count("rules"))
-    shown = list(rows[:most])
+    shown = list(rows)
     begin = min((now - objective.window for objective in shown), default=now)
     quiet = quiet_spans([Subject(str(row.pk), row.environment, row.health_check_id) for row in shown], begin, now)
     found = [_row(objective, quiet[str(objective.pk)], now) for objective in shown]
@@ -107,8 +117,13 @@ def _row(objective: Objective, spans: Spans, now: datetime) -> ObjectiveRow:
     )
 
 
-def objectives_sentence(rows: Sequence[ObjectiveRow]) -> str:
-    """Return what somebody came to the page for."""
+def objectives_sentence(sheet: Sheet[ObjectiveRow]) -> str:
+    """Return what somebody came to the page for; of one sheet of several that it speaks of this one."""
+    sentence = _sentence(sheet.rows)
+    return sentence if sheet.sheets == 1 else f"On this page {sentence[:1].lower()}{sentence[1:]}"
+
+
+def _sentence(rows: Sequence[ObjectiveRow]) -> str:
     if not rows:
         return "No objective yet"
     broken = [row for row in rows if row.state == "failed"]

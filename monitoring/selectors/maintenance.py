@@ -11,9 +11,12 @@ from deployments.models import Project
 from monitoring import maintenance
 from monitoring.models import HealthCheck, MaintenanceWindow
 from monitoring.selectors.spans import Span
+from postdeploy.lib.sheets import Sheet, sheet_of
 
 #: So long ago it is still told.
 TOLD_FOR = timedelta(days=30)
+#: Windows on one sheet, and past ones that are told.
+SHEET = 50
 
 
 @dataclass(frozen=True)
@@ -28,10 +31,11 @@ class Planned:
 
 @dataclass(frozen=True)
 class MaintenancePage:
-    """What is planned, what is on now first, and what was in the last 30 days."""
+    """What is planned, what is on now first, in sheets, and the latest of what was in the last 30 days."""
 
-    planned: list[Planned]
+    planned: Sheet[Planned]
     past: list[MaintenanceWindow]
+    past_count: int
 
 
 def windows_over(check: HealthCheck, start: datetime) -> list[MaintenanceWindow]:
@@ -60,8 +64,8 @@ def planned(windows: Iterable[MaintenanceWindow], now: datetime) -> list[Planned
     return sorted(found, key=lambda one: one.starts_at)
 
 
-def maintenance_page(user: Any, project: Project, *, now: datetime) -> MaintenancePage:
-    """Return what is planned in a project, and what was."""
+def maintenance_page(user: Any, project: Project, *, page: str, now: datetime) -> MaintenancePage:
+    """Return one sheet of what is planned in a project, the one that `page` asks for, and the latest of what was."""
     rows: Sequence[MaintenanceWindow] = list(
         MaintenanceWindow.objects.visible_to(user)
         .of(project)
@@ -71,7 +75,8 @@ def maintenance_page(user: Any, project: Project, *, now: datetime) -> Maintenan
     )
     coming = planned(rows, now)
     alive = {one.window.pk for one in coming}
-    return MaintenancePage(coming, [row for row in rows if row.pk not in alive])
+    past = [row for row in rows if row.pk not in alive]
+    return MaintenancePage(sheet_of(coming, page, SHEET), past[:SHEET], len(past))
 
 
 def _spans(window: MaintenanceWindow, start: datetime, end: datetime) -> Iterable[tuple[datetime, datetime]]:

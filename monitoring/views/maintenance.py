@@ -30,7 +30,7 @@ def maintenance(request: HttpRequest, project: str) -> HttpResponse:
     if is_post and form.is_valid() and _plan(request, found, form):
         return redirect("maintenance", project=found.slug)
     now = timezone.now()
-    page = maintenance_page(request.user, found, now=now)
+    page = maintenance_page(request.user, found, page=request.GET.get("page", ""), now=now)
     context = {"project": found, "page": page, "form": form, "now": now, **rights(request, found)}
     return render(request, "monitoring/maintenance.html", context, status=400 if is_post else 200)
 

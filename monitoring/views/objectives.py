@@ -15,7 +15,7 @@ from deployments.selectors import project_for
 from monitoring import services
 from monitoring.forms.rules import ObjectiveForm
 from monitoring.models import Objective
-from monitoring.selectors.budgets import objective_rows, objectives_sentence
+from monitoring.selectors.budgets import objectives_page, objectives_sentence
 from monitoring.views.common import environments_of, rights
 
 
@@ -33,11 +33,13 @@ def _found(request: HttpRequest, project: str, objective: int) -> tuple[Project,
 def objectives(request: HttpRequest, project: str) -> HttpResponse:
     """The list of objectives with the budget that is left of each."""
     found, now = project_for(request.user, project), timezone.now()
-    rows = objective_rows(Objective.objects.visible_to(request.user).of(found), now=now)
+    objectives = Objective.objects.visible_to(request.user).of(found)
+    sheet = objectives_page(objectives, page=request.GET.get("page", ""), now=now)
     context = {
         "project": found,
-        "rows": rows,
-        "sentence": objectives_sentence(rows),
+        "rows": sheet.rows,
+        "sheet": sheet,
+        "sentence": objectives_sentence(sheet),
         "has_environments": environments_of(request, found).exists(),
         "now": now,
         **rights(request, found),
