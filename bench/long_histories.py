@@ -73,7 +73,8 @@ def _growing(random: np.random.Generator, times: Floats, level: Floats) -> Float
 
 
 def _saw_teeth(random: np.random.Generator, times: Floats, level: Floats) -> Floats:
-    return level * (400 + times % 21_600 / 216) + 5 * random.standard_normal(times.size)
+    teeth: Floats = 400 + times % 21_600 / 216
+    return level * teeth + 5 * random.standard_normal(times.size)
 
 
 KINDS: dict[str, Maker] = {
