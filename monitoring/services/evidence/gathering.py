@@ -27,6 +27,8 @@ from monitoring.services.overlap import began_at
 
 #: How often a check failed before is told well enough by this much of its past.
 CHECK_BASELINE = timedelta(days=1)
+#: Of a metric with its labels people read so many characters; of its labels at least so many.
+_LONGEST_NAME, _SHORTEST_LABELS = 150, 30
 
 #: When work is planned, by the key of a check, or of everything in the environment.
 Quiet = Mapping[str, tuple[Stretch, ...]]
@@ -169,11 +171,10 @@ def _metric_facts(series: Series) -> MetricFacts:
     metric = series.metric
     if metric is None:
         return _response_time_facts(series)
-    labels = ", ".join(f"{name} {value}" for name, value in sorted(series.labels.items()))
     digest = f":{series.labels_digest[:12]}" if series.labels_digest else ""
     return MetricFacts(
         key=f"metric:{metric.key}{digest}",
-        name=f"{metric.name} ({labels})" if labels else metric.name,
+        name=_name_of(metric.name, series),
         unit=unit_of(series),
         kind=MetricKind(metric.kind),
         bad_direction=BadDirection(metric.bad_direction),
@@ -184,6 +185,15 @@ def _metric_facts(series: Series) -> MetricFacts:
         must_have_data=metric.must_have_data,
         hard_limit=metric.hard_limit,
     )
+
+
+def _name_of(metric: str, series: Series) -> str:
+    """The metric with its labels: "Requests (route /list)". Many labels are cut, with a mark that tells them apart."""
+    labels = ", ".join(f"{name} {value}" for name, value in sorted(series.labels.items()))
+    room = max(_LONGEST_NAME - len(metric), _SHORTEST_LABELS)
+    if len(labels) > room:
+        labels = f"{labels[:room].rstrip(', ')}… {series.labels_digest[:6]}"
+    return f"{metric} ({labels})" if labels else metric
 
 
 def _response_time_facts(series: Series) -> MetricFacts:
