@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 
 from django.db import connection
 
@@ -20,13 +21,14 @@ _SILENCE = "no worker at {} since"
 class Location:
     """A location that checks name: how many are read there, by how many workers, and how it does.
 
-    `heard` is when a worker was last heard of, with its day unless that is today; where none ever was, when the first
-    check came.
+    `heard_at` is when a worker was last heard of, or when the first check came where none ever was; `heard` is the same
+    in words, with its day unless that is today.
     """
 
     name: str
     checks: int
     workers: int
+    heard_at: datetime
     heard: str
     silent_seconds: float
     lag_seconds: float
@@ -60,7 +62,7 @@ def says_silence(detail: str, name: str) -> bool:
 
 
 _LOCATIONS = """
-SELECT location, checks, workers,
+SELECT location, checks, workers, heard_at,
     to_char(heard_at, CASE WHEN heard_at::date = current_date THEN 'HH24:MI' ELSE 'FMDD Mon HH24:MI' END),
     extract(epoch FROM clock_timestamp() - heard_at)::float8, greatest(extract(epoch FROM lag), 0)::float8
 FROM (

@@ -1,5 +1,6 @@
 """From where a check is read: chosen in the form, over REST and for several at once; shown where the check is shown."""
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -10,11 +11,12 @@ from monitoring import services
 from monitoring.models import HealthCheck, Prober
 from monitoring.selectors import not_watched
 from tests.api_client import ApiClient
-from tests.factories import ApiTokenFactory, HealthCheckFactory
+from tests.factories import ApiTokenFactory, HealthCheckFactory, SeriesFactory
 from tests.monitoring.pages.people import text_of, url
 from tests.monitoring.pages.test_check_form import values
 from tests.monitoring.pages.test_check_pages import bulk
 from tests.monitoring.test_checks_api import SCOPES, SHOP, pointers, sent
+from tests.samples import store_samples
 
 pytestmark = pytest.mark.django_db
 HTTP = {"target": "https://shop.example/", "method": "GET"}
@@ -127,6 +129,18 @@ def test_the_page_of_a_check_says_since_when_nobody_reads_it(person, environment
     page = text_of(person.get(url(environment, f"checks/{unread.pk}/")))
     assert "No worker at eu-west since" in page
     assert "Unknown" in page
+
+
+def test_one_that_is_down_says_it_once_and_keeps_what_its_latest_reading_was(person, environment):
+    check = HealthCheckFactory(environment=environment, location="eu-west", state="DOWN", state_since=timezone.now())
+    series = SeriesFactory(environment=environment, metric=None, health_check=check, aspect="up")
+    store_samples([series.pk], [timezone.now() - timedelta(minutes=2)], [0.0])
+    worker_at("eu-west", silent=120)
+    services.mind_locations(now=timezone.now())
+    page = text_of(person.get(url(environment, f"checks/{check.pk}/")))
+    assert page.lower().count("no worker at eu-west") == 1
+    assert "Down" in page
+    assert re.search(r"Latest reading .*: failed\.", page)
 
 
 def test_the_list_says_so_too_and_counts_it_as_unknown(person, environment, unread):
