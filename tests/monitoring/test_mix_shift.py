@@ -247,3 +247,30 @@ def test_judged_again_a_whole_that_nobody_sends_is_the_same():
     shop.judge(60)
     kept = [(found.key, found.sentence) for found in shop.verdict().findings.all()]
     assert [(found.key, found.sentence) for found in services.judge_again(shop.verdict()).findings] == kept
+
+
+# --- counts -----------------------------------------------------------------------------------------------------------
+
+
+def counted(routes):
+    """Requests by route that count for the verdict."""
+    shop = Shop(routes)
+    Metric.objects.filter(pk=shop.requests.pk).update(is_muted=False)
+    shop.judge(60)
+    parts = shop.verdict().findings.filter(key__startswith="metric:requests")
+    return shop, {part.name: part for part in parts}
+
+
+def test_requests_that_came_to_another_route_are_not_missing():
+    shop, parts = counted({"/": ((100, 880), (100, 690)), "/export": ((100, 120), (100, 310))})
+    fallen = parts["Requests (route /)"]
+    assert (fallen.result, fallen.facts["reasons"][-1]) == ("INCONCLUSIVE", "MIX_SHIFT")
+    assert "What is missing here came elsewhere: all routes together 1,001 → 994." in fallen.sentence
+    assert shop.period().result == "HEALTHY"
+
+
+@pytest.mark.parametrize("other", [120, 160])
+def test_requests_that_came_nowhere_are_missing(other):
+    shop, parts = counted({"/": ((100, 880), (100, 690)), "/export": ((100, 120), (100, other))})
+    assert parts["Requests (route /)"].result == "REGRESSED"
+    assert shop.period().result == "DEGRADED"

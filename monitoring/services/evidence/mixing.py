@@ -1,16 +1,20 @@
 """Wholes and their parts: a metric without labels, and the same by route or region."""
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 
-from monitoring.judge.facts import Finding, FindingResult, MetricKind, Reason, Series, Window
-from monitoring.judge.mix import Mix, Part, take_apart, told
+from monitoring.judge import phrases
+from monitoring.judge.facts import BadDirection, Finding, FindingResult, MetricKind, Reason, Series, Window
+from monitoring.judge.mix import EXPLAINED, Mix, Part, take_apart, told
 from monitoring.services.evidence.shapes import MetricEvidence
 from monitoring.services.evidence.wholes import Counted, counted_of, noun_of, parts_of_metrics, volume_of
 
 _LEAST_STEPS = 12
+#: What is counted: the parts of these add up.
+_COUNTS = (MetricKind.THROUGHPUT, MetricKind.BUSINESS_COUNT)
 
 
 def with_mixes(findings: Sequence[Finding], metrics: Sequence[MetricEvidence], window: Window) -> list[Finding]:
@@ -22,6 +26,8 @@ def with_mixes(findings: Sequence[Finding], metrics: Sequence[MetricEvidence], w
         mix = take_apart([_part(part, counted, known, window) for part in parts]) if whole else None
         if whole and mix:
             known[whole.facts.key] = _told(known[whole.facts.key], mix, parts, known, counted)
+    for parts in _counts_by_part(metrics):
+        known |= _gone_elsewhere(parts, known, window)
     return [known[finding.key] for finding in findings]
 
 
@@ -71,3 +77,35 @@ def _told(
         # its users do something else, and nothing they do got worse; it is shown, and counts among nothing compared
         return replace(found, chance=None).ruled(FindingResult.INCONCLUSIVE, Reason.MIX_SHIFT, sentence)
     return replace(found, sentence=sentence)
+
+
+# --- counts: what left one part and came to another -------------------------------------------------------------------
+
+
+def _counts_by_part(metrics: Sequence[MetricEvidence]) -> list[list[MetricEvidence]]:
+    """The parts of each count of which less is worse, by each way to part it."""
+    ways: defaultdict[tuple[str, ...], list[MetricEvidence]] = defaultdict(list)
+    for metric in metrics:
+        is_count = metric.facts.kind in _COUNTS and metric.facts.bad_direction is BadDirection.DOWN
+        if metric.labels and is_count:
+            ways[metric.metric, *sorted(metric.labels)].append(metric)
+    return [parts for parts in ways.values() if len(parts) >= 2]
+
+
+def _gone_elsewhere(
+    parts: Sequence[MetricEvidence], known: Mapping[str, Finding], window: Window
+) -> dict[str, Finding]:
+    """Parts that fell while all of them together did not: their users do something else, which is shown."""
+    levels = [_levels(part, known, window) for part in parts]
+    before, after = (sum(side or 0.0 for side in sides) for sides in zip(*levels, strict=True))
+    together = f"all {noun_of(parts[0])}s together {phrases.pair(before, after, parts[0].facts.unit)}"
+    found = {}
+    for part in parts:
+        finding = known[part.facts.key]
+        is_fallen = finding.result is FindingResult.REGRESSED and (finding.change or 0.0) < 0
+        is_statistical = Reason.CHANGED in finding.reasons and not finding.is_hard_limit_broken
+        if is_fallen and is_statistical and before - after <= (1 - EXPLAINED) * abs(finding.change or 0.0):
+            sentence = f"{finding.sentence} What is missing here came elsewhere: {together}."
+            shown = replace(finding, chance=None)
+            found[finding.key] = shown.ruled(FindingResult.INCONCLUSIVE, Reason.MIX_SHIFT, sentence)
+    return found
