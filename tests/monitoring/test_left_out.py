@@ -366,3 +366,35 @@ def test_two_workers_judge_in_the_order_of_deployments_too():
     at_once(lambda: world.judge(100), 2)
     world.judge(100)
     assert [one["name"] for one in of_the_later_one(follower).inputs["left_out"]] == ["v2"]
+
+
+# --- what began before ------------------------------------------------------------------------------------------------
+
+
+def rises(began, *, level=300, to=450):
+    """A function of the minute: up for good from `began` on, with noise."""
+
+    def give(world):
+        return lambda minute: (to if minute >= began else level) * (1 + 0.03 * world.random.standard_normal())
+
+    return give
+
+
+@pytest.mark.parametrize(("began", "result"), [(-14, "INCONCLUSIVE"), (-5, "REGRESSED"), (0, "REGRESSED")])
+def test_what_rose_ten_minutes_before_the_roll_out_began_did_not_begin_with_it(began, result):
+    world = World().open()
+    world.metric("p95", rises(began)(world), kind="LATENCY", unit="ms")
+    world.judge(60)
+    finding = world.finding("metric:p95")
+    assert finding.result == result
+    if result == "INCONCLUSIVE":
+        assert finding.facts["reasons"][-1] == "WAS_WORSE"
+        assert finding.sentence.endswith("It was so already right before the deployment.")
+
+
+def test_what_was_as_high_for_a_moment_right_before_is_still_found():
+    world = World().open()
+    blip = rises(0)(world)
+    world.metric("p95", lambda minute: 450 if -4 <= minute < -1 else blip(minute), kind="LATENCY", unit="ms")
+    world.judge(60)
+    assert world.finding("metric:p95").result == "REGRESSED"

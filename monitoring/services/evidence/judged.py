@@ -29,6 +29,10 @@ from monitoring.services.evidence.wholes import wholes_of
 
 logger = logging.getLogger(__name__)
 
+#: So long before a deployment, and so many steps at least, most values were already as they are since: so many of them.
+#: A roll-out whose begin nobody reported has mostly begun later than that.
+_RIGHT_BEFORE, _RIGHT_BEFORE_STEPS, _SO_ALREADY = 600.0, 5, 0.8
+
 _WORST_FIRST = (
     FindingResult.REGRESSED,
     FindingResult.NO_DATA,
@@ -74,13 +78,30 @@ def _metric(metric: MetricEvidence, evidence: Evidence) -> Finding:
 def _at_new_level(metric: MetricEvidence, evidence: Evidence) -> Finding:
     """The finding against a history that is where earlier deployments brought the metric."""
     if not metric.changes:
-        return _with_baseline(metric, evidence)
+        return _compared(metric, evidence)
     samples = at_new_level(metric.samples, metric.changes)
-    finding = _with_baseline(replace(metric, samples=samples), evidence)
+    finding = _compared(replace(metric, samples=samples), evidence)
     last = metric.changes[-1]
     levels = phrases.pair(last.before, last.after, metric.facts.unit)
     words = f"What was before {last.version} is compared at the level that {last.version} brought ({levels})."
     return _noted(finding, Reason.NEW_LEVEL, words) if finding.before is not None else finding
+
+
+def _compared(metric: MetricEvidence, evidence: Evidence) -> Finding:
+    """The finding, in doubt where what it says was so right before the deployment: it did not begin with it."""
+    finding, window = _with_baseline(metric, evidence), evidence.window
+    is_shift = finding.result is FindingResult.REGRESSED and Reason.CHANGED in finding.reasons
+    if not is_shift or finding.is_hard_limit_broken or metric.is_pinned:
+        return finding
+    assert finding.before is not None  # a shift is from somewhere to somewhere
+    assert finding.after is not None
+    length = max(_RIGHT_BEFORE, _RIGHT_BEFORE_STEPS * metric.facts.step_seconds)
+    values = metric.samples.clean().between(window.deployed_at - length, window.deployed_at).values
+    is_so = np.abs(values - finding.after) < np.abs(values - finding.before)
+    if values.size < _RIGHT_BEFORE_STEPS or is_so.mean() < _SO_ALREADY:
+        return finding
+    sentence = f"{finding.sentence} It was so already right before the deployment."
+    return finding.ruled(FindingResult.INCONCLUSIVE, Reason.WAS_WORSE, sentence)
 
 
 def _with_baseline(metric: MetricEvidence, evidence: Evidence) -> Finding:
