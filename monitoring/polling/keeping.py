@@ -135,12 +135,16 @@ def _keep(
 
 
 def _without_departed(me: shards.Identity, batch: Batch, numbers: Collection[int]) -> Batch:
-    """Return the batch without checks that have left these shards, which are locked: nobody leaves them just now."""
+    """Return the batch without checks that have left these shards, which are locked: nobody leaves them just now.
+
+    Who was away and came back counts as one that has left: somebody else may have read it.
+    """
     if not batch or not numbers:
         return batch
     asked = [pk for pk, planned in batch.all_checks().items() if planned.shard in numbers]
-    there = set(HealthCheck.objects.filter(pk__in=asked, location=me.location).order_by().values_list("pk", flat=True))
-    return batch.only(lambda planned: planned.shard not in numbers or planned.pk in there)
+    here = HealthCheck.objects.filter(pk__in=asked, location=me.location).order_by()
+    there = set(here.values_list("pk", "moved_at"))
+    return batch.only(lambda planned: planned.shard not in numbers or (planned.pk, planned.came_at) in there)
 
 
 def _locked(batch: Batch) -> Batch:

@@ -30,6 +30,7 @@ class Planned:
     """One check of ours, with what the next readings need; its `standing` is ahead of its row until it is kept."""
 
     __slots__ = (
+        "came_at",
         "changed_at",
         "compiled",
         "detail",
@@ -76,6 +77,7 @@ class Planned:
             check.steady_since,
         )
         self.first_reading_at = check.first_reading_at
+        self.came_at: datetime | None = check.moved_at
         # that was the latest change: what was read of it elsewhere counts here
         self.moved_us = _us(check.moved_at) if check.moved_at and check.moved_at == check.changed_at else None
         self.detail = check.latest_detail
@@ -221,7 +223,7 @@ class Plan:
         added = []
         for check in rows:
             planned = self.checks.get(check.pk)
-            if planned is None:
+            if planned is None or planned.came_at != check.moved_at:  # it may have been away and come back meanwhile
                 planned = self.checks[check.pk] = Planned(check)
                 added.append(planned)
             else:

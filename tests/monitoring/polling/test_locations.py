@@ -132,6 +132,30 @@ def test_nothing_of_a_check_that_left_is_kept_between_two_looks_at_the_plan(up, 
     assert len(readings(other)) == 3
 
 
+def test_what_ran_while_a_check_was_away_for_a_moment_is_not_kept_beside_what_was_read_there(up, poller_at):
+    """It leaves and comes back between two looks at the plan."""
+    check = check_of(up, extra_at=None)
+    slot = latest_slot(check)
+    minute = timedelta(minutes=1)
+    old, new = poller_at(now=slot - minute - timedelta(seconds=1)), poller_at("eu-west", slot)
+    old.refresh()
+    new.refresh()
+    assert old.round(slot - minute) == 1
+    up.queue(Answer(status=503))
+    old.clock.now = slot
+    old.start_due(microseconds(slot))
+    until(old.is_idle, 10, "its probe to end")
+    move(check, "eu-west")
+    assert new.round(timezone.now()) == 1
+    move(check, "")
+    old.flush()
+    assert old.round(timezone.now()) == 0
+    assert readings(check, around=slot) == {slot.timestamp() - 60: 1.0, slot.timestamp(): 1.0}
+    assert not Failure.objects.exists()
+    assert again(check).state == "UP"
+    assert old.round(slot + minute) == 1
+
+
 def test_the_state_goes_with_the_check(up, poller_at):
     check = check_of(up, failure_threshold=1)
     old, new = poller_at(), poller_at("eu-west")
