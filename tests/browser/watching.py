@@ -2,6 +2,9 @@
 
 # A page that is left takes its requests with it.
 LEFT = "net::ERR_ABORTED"
+# So does a request that a newer one of its region replaces; htmx tells the console. Of one that truly failed it says
+# htmx:sendError or htmx:timeout as well, and the request itself says so.
+REPLACED = ("htmx:afterRequest,", "htmx:sendAbort,")
 
 
 class Watch:
@@ -29,7 +32,7 @@ class Watch:
         self.complaints.append(words)
 
     def _console(self, message):
-        if message.type in {"error", "warning"}:
+        if message.type in {"error", "warning"} and not message.text.startswith(REPLACED):
             self._note(f"console {message.type}: {message.text}")
 
     def _request(self, request):
