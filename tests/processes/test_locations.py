@@ -8,19 +8,10 @@ import redis
 
 from postdeploy import embedded
 from postdeploy.queues import ENOUGH_WAIT
-from tests.processes.polling_rig import Rig
-from tests.targets import Target
 from tests.waiting import until
 
 pytestmark = pytest.mark.processes
 LEASE = 10
-
-
-@pytest.fixture(scope="module")
-def rig(tmp_path_factory):
-    rig = Rig(tmp_path_factory.mktemp("rig") / "var")
-    yield rig
-    rig.close()
 
 
 @pytest.fixture
@@ -30,12 +21,6 @@ def polling(rig):
     rig.worker(queues="flow")
     yield rig
     rig.stop_all()
-
-
-@pytest.fixture
-def target():
-    with Target() as running:
-        yield running
 
 
 def checks(target, count, location="", **fields):

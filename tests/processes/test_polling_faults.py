@@ -14,19 +14,11 @@ import pytest
 import redis
 
 from postdeploy import embedded
-from tests.processes.polling_rig import Rig
 from tests.targets import Target
 from tests.waiting import until
 
 pytestmark = pytest.mark.processes
 LEASE = 10
-
-
-@pytest.fixture(scope="module")
-def rig(tmp_path_factory):
-    rig = Rig(tmp_path_factory.mktemp("rig") / "var")
-    yield rig
-    rig.close()
 
 
 @pytest.fixture
@@ -35,12 +27,6 @@ def polling(rig):
     rig.beat()
     yield rig
     rig.stop_all()
-
-
-@pytest.fixture
-def target():
-    with Target() as running:
-        yield running
 
 
 def checks(target, count, path="/ok", **fields):
