@@ -1,5 +1,7 @@
 """The OpenTelemetry SDK exports to us, in protobuf, plain and compressed: what it was told is what we hold."""
 
+import os
+
 import pytest
 from opentelemetry.exporter.otlp.proto.http import Compression
 from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
@@ -25,8 +27,10 @@ def token():
 
 
 @pytest.fixture
-def provider(live_server, token):
+def provider(live_server, token, monkeypatch):
     """Makes a provider whose `force_flush` sends; `flushed` tells whether the exporter took it for a success."""
+    # For good it would start a thread in every child of this process, and one with threads can enter no namespace.
+    monkeypatch.setattr(os, "register_at_fork", lambda **_: None)
     made = []
 
     def make(compression=Compression.Gzip, views=(), temporality=None):
